@@ -94,21 +94,23 @@ async function serve(home: Home): Promise<Embedded> {
     restart: async () => {
       if (ended) throw new EvenkeelError('embedded-failed', `The server in ${home.dir} was stopped for good`);
       await shutDown(server);
-      ({ server } = await launch({ ...home, port }));
+      ({ server } = await launch({ ...home, port }, true));
     },
   };
 }
 
 /** Starts the server and waits until it accepts connections. Tries again what passes by itself. */
-async function launch(home: Home): Promise<{ port: number; server: ChildProcess }> {
+async function launch(home: Home, again = false): Promise<{ port: number; server: ChildProcess }> {
   const deadline = Date.now() + patience;
   for (;;) {
     const port = home.port ?? (await freePort());
     const server = await spawnServer(home, port);
     if (await ready(server, home.dir, deadline)) return { port, server };
     const log = await readFile(join(home.dir, 'server.log'), 'utf8');
-    // The port went to another between our look and the server's, or what a killed server left is still going.
-    const passing = /Address already in use|could not create any TCP\/IP sockets|is still in use/.test(log);
+    // What a killed server left is still going, or the port went to another between our look and the server's;
+    // a port that was asked for is taken for good, unless it was ours a moment ago.
+    const taken = /Address already in use|could not create any TCP\/IP sockets/.test(log);
+    const passing = /is still in use/.test(log) || (taken && (home.port === undefined || again));
     if (!passing || Date.now() > deadline) {
       throw new EvenkeelError('embedded-failed', `Postgres did not start:\n${tail(log)}`);
     }

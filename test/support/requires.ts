@@ -7,6 +7,7 @@ const components = {
     there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
     get: 'Debian: apt-get install postgresql',
   },
+  root: { there: () => process.getuid?.() === 0, get: 'the rights to run as other accounts' },
 };
 
 export type Component = keyof typeof components;
