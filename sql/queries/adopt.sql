@@ -1,0 +1,22 @@
+-- Puts definitions in force ($1, as in stand.sql). Where the wording changed, what was found under the old one is no
+-- longer known: the ledger is emptied and every row looked at again.
+with mine as (
+  select * from jsonb_to_recordset($1::jsonb) as m(name text, hash text, says text, "onTable" text, key text[], heal text,
+    mode text, guard int)
+), changed as (
+  select m.name from mine m join evenkeel.invariant i on i.name = m.name where i.hash <> m.hash
+), dropped as (
+  delete from evenkeel.violation v using changed c where v.invariant = c.name
+), quiet as (
+  delete from evenkeel.pulse p using changed c where p.invariant = c.name and p.written = 0
+), calmed as (
+  update evenkeel.pulse p set opened = 0 from changed c where p.invariant = c.name and p.written > 0
+)
+insert into evenkeel.invariant as i (name, hash, says, on_table, key, heal, mode, guard)
+select name, hash, says, "onTable", key, heal, mode, guard from mine
+on conflict (name) do update
+   set hash = excluded.hash, says = excluded.says, on_table = excluded.on_table, key = excluded.key, heal = excluded.heal,
+       mode = excluded.mode, guard = excluded.guard, retired_at = null, held_at = null, held_why = null, failed_at = null,
+       failed_why = null, cursor = null, pass_started_at = null, proved_at = null, passes = 0, found = null,
+       chunk_rows = 1000, next_pass_at = '-infinity'
+ where i.hash <> excluded.hash or i.retired_at is not null

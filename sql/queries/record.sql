@@ -1,0 +1,40 @@
+-- Brings the ledger in line with a look. $1 invariant · $2 keys found right (json) · $3 violations (json) · $4 grace in ms.
+-- A subject that was undone or is held goes to that state. `changed_at` restarts when the violation looks different; grace
+-- then begins again, but no more than ten times: a row that never holds still is believed in the end.
+with right_now as (
+  select array(select jsonb_array_elements_text(k)) as key from jsonb_array_elements($2::jsonb) k
+), cleared as (
+  delete from evenkeel.violation v using right_now r where v.invariant = $1 and v.key = r.key returning 1
+), unleft as (
+  delete from evenkeel.leave l using right_now r
+   where l.invariant = $1 and l.key = r.key and l.entry is not null
+), found as (
+  select array(select jsonb_array_elements_text(f->'key')) as key, f->>'kind' as kind,
+         f->'evidence' as evidence, f->'wanted' as wanted
+    from jsonb_array_elements($3::jsonb) f
+), lifted as (
+  -- Undone subjects are left alone while what was restored still stands.
+  delete from evenkeel.leave l using found f
+   where l.invariant = $1 and l.key = f.key and l.entry is not null
+     and case when l.restored is null then f.kind <> 'missing'
+              else exists (select from jsonb_each(l.restored) r
+                            where f.evidence ? r.key and f.evidence->r.key is distinct from r.value) end
+  returning l.key
+), left_alone as (
+  select l.key, case when l.entry is null then 'held' else 'undone' end as state
+    from found f join evenkeel.leave l on l.invariant = $1 and l.key = f.key
+   where l.key not in (select key from lifted)
+), opened as (
+  insert into evenkeel.violation as v (invariant, key, state, kind, evidence, wanted, due_at)
+  select $1, f.key, coalesce(l.state, 'open'), f.kind, f.evidence, f.wanted,
+         clock_timestamp() + make_interval(secs => $4::float8 / 1000)
+    from found f left join left_alone l on l.key = f.key
+  on conflict (invariant, key) do update
+     set kind = excluded.kind, evidence = excluded.evidence, wanted = excluded.wanted, changed_at = clock_timestamp(),
+         state = case when v.state in ('undone', 'held') then excluded.state else v.state end,
+         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $4::float8 / 1000)
+                       then excluded.due_at else least(v.due_at, excluded.due_at) end
+   where (v.kind, v.evidence, v.wanted) is distinct from (excluded.kind, excluded.evidence, excluded.wanted)
+  returning (xmax = 0) as fresh
+)
+select (select count(*) from opened where fresh)::int as opened, (select count(*) from cleared)::int as cleared

@@ -1,0 +1,116 @@
+import pg from 'pg';
+import { EvenkeelError } from '../errors.ts';
+
+export type Pool = pg.Pool;
+/** A connection inside a transaction that `transaction` opened. */
+export type Tx = pg.PoolClient;
+
+/** What a transaction may cost the application: each in milliseconds. */
+export interface Limits {
+  /** One statement. */
+  statement: number;
+  /** Waiting for one lock; below deadlock_timeout (1 s), so that we lose a deadlock and not the application. */
+  lock?: number;
+  /** Between two statements: a stopped or cut-off process must not hold anybody's rows. */
+  idle?: number;
+  readOnly?: boolean;
+  /** One snapshot for all statements. */
+  snapshot?: boolean;
+  schemas: readonly string[];
+}
+
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Rows as arrays of raw text: exact for every type, and never parsed. */
+export async function ask(tx: Tx, text: string, values: unknown[] = []): Promise<(string | null)[][]> {
+  const result = await tx.query<(string | null)[]>({ text, values, rowMode: 'array', types: raw });
+  return result.rows;
+}
+const raw = { getTypeParser: () => (value: unknown) => value };
+
+export function createPool(url: string, max: number): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    application_name: 'evenkeel',
+    keepAlive: true,
+  });
+  // An idle connection that dies is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/**
+ * Runs `work` in one READ COMMITTED transaction (REPEATABLE READ with `snapshot`), whatever the database's default.
+ * Every setting is SET LOCAL, so that it holds behind a pooler in transaction mode and never leaks to another client:
+ * search_path pinned with pg_temp last (a temporary table must not stand in for a real one), row_security off (a policy
+ * that would hide rows becomes an error), text output pinned so that images compare the same everywhere.
+ */
+export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const tx = await pool.connect();
+  let broken: Error | undefined;
+  tx.on('error', mark);
+  function mark(error: Error) {
+    broken = error;
+  }
+  try {
+    await tx.query(opening(limits));
+    const result = await work(tx);
+    await tx.query('commit');
+    return result;
+  } catch (error) {
+    await tx.query('rollback').catch(mark);
+    throw error;
+  } finally {
+    tx.off('error', mark);
+    tx.release(broken);
+  }
+}
+
+function opening(limits: Limits): string {
+  const path = [...limits.schemas, 'pg_temp'].map(quote).join(', ');
+  const settings = {
+    search_path: path,
+    row_security: 'off',
+    datestyle: `'ISO, MDY'`,
+    intervalstyle: 'postgres',
+    extra_float_digits: '1',
+    bytea_output: 'hex',
+    statement_timeout: String(Math.ceil(limits.statement)),
+    lock_timeout: String(limits.lock ?? 500),
+    idle_in_transaction_session_timeout: String(limits.idle ?? 10_000),
+  };
+  const mode = `isolation level ${limits.snapshot ? 'repeatable read' : 'read committed'}${limits.readOnly ? ' read only' : ''}`;
+  return [`begin ${mode}`, ...Object.entries(settings).map(([k, v]) => `set local ${k} = ${v}`)].join('; ');
+}
+
+/** The SQLSTATE of a Postgres error; undefined for anything else. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** Somebody else was in the way, or the server was: the same transaction may well succeed later. */
+export function isCollision(error: unknown): boolean {
+  return ['40001', '40P01', '55P03', '57014', '25P03'].includes(sqlState(error) ?? '');
+}
+
+/** The server or the way to it is gone (or it refuses for now); waiting helps. */
+export function isDown(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return /^(08|57P0|53)/.test(state) || state === '25P03' || state === '58P01';
+  const { code, message } = error as { code?: string; message?: string };
+  if (code && /^(ECONN|EPIPE|ENOTFOUND|EHOST|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)/.test(code)) return true;
+  return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable/i.test(message ?? '');
+}
+
+/** A sentence without row values: Postgres puts those into `detail`, which is left out. */
+export function describe(error: unknown): string {
+  if (error instanceof EvenkeelError) return error.message;
+  const state = sqlState(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return state ? `${message} (${state})` : message;
+}

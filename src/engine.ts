@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { sendAlerts } from './alerts/send.ts';
+import type { Config } from './config.ts';
+import { migrate } from './db/migrate.ts';
+import { type Pool, createPool } from './db/pool.ts';
+import type { Invariant } from './declare/invariant.ts';
+import { Healers } from './heal/healers.ts';
+import { expire } from './journal/expire.ts';
+import type { Log } from './log.ts';
+import { Service } from './service.ts';
+import { Bindings } from './roster/bindings.ts';
+import { lookHome } from './roster/home.ts';
+import { leave, retire, stand } from './roster/roster.ts';
+import { Sweeper } from './watch/sweeper.ts';
+import { version } from './version.ts';
+
+/**
+ * The system on one page.
+ *
+ *   declare ──► watch ──► find ──► heal ──► journal
+ *   invariant   suspect   violation  outcome   entry
+ *
+ * Every process binds its invariants to the database, tells that it lives, and heals what is due. One of them, the
+ * holder of the lease `sweep`, walks all rows: what it suspects is asked again and listed in the ledger; healers claim
+ * from the ledger. They share nothing but the database.
+ */
+export interface Engine {
+  readonly bindings: Bindings;
+  /** One full pass over everything, then healing until nothing is due. */
+  once(): Promise<void>;
+  start(): void;
+  /** Ends what is under way, at most a heal; then everything is closed. */
+  stop(): Promise<void>;
+}
+
+export async function createEngine(config: Config, url: string, invariants: readonly Invariant[], log: Log): Promise<Engine> {
+  const pool = createPool(url, config.pool);
+  const replica = config.replicaUrl ? createPool(config.replicaUrl, 2) : undefined;
+  const self = { id: randomUUID(), version };
+  await migrate(pool);
+  const home = await lookHome(pool, url);
+  if (!home.known) log.warn(`this database was cloned, restored or renamed (now ${home.database} on ${home.host}): observing`);
+  const writes = config.mode === 'heal' && home.known;
+
+  const bindings = new Bindings(pool, invariants, log);
+  await bindings.refresh();
+  await bindings.standing(names => stand(pool, self, names));
+
+  const healers = new Healers(pool, bindings, config, log);
+  const sweeper = new Sweeper({ pool, replica, bindings, self, config, log, found: () => healers.wake() });
+
+  const services = [
+    new Service('heartbeat', 2_000, log, () => bindings.standing(bounds => stand(pool, self, bounds))),
+    new Service('bindings', 60_000, log, () => bindings.refresh()),
+    new Service('retire', 10_000, log, () => retire(pool).then(() => undefined)),
+    new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),
+    new Service('expire', 60_000, log, () => expire(pool, config.journalKeepMs)),
+  ];
+
+  return {
+    bindings,
+    async once() {
+      await sweeper.pass();
+      if (writes) await healers.drain();
+      await sendAlerts(pool, config);
+      await close([]);
+    },
+    start() {
+      for (const service of services) service.start();
+      sweeper.start();
+      if (writes) healers.start();
+    },
+    stop: () => close([sweeper, healers, ...services]),
+  };
+
+  async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
+    await Promise.all(parts.map(part => part.stop()));
+    await leave(pool, self).catch(() => {});
+    await endAll(pool, replica);
+  }
+}
+
+async function endAll(...pools: (Pool | undefined)[]): Promise<void> {
+  await Promise.all(pools.map(pool => pool?.end()));
+}

@@ -1,0 +1,52 @@
+import { type Pool, type Tx, isCollision, transaction } from '../db/pool.ts';
+import { type Key, type Suspects, askKeys } from './ask.ts';
+import type { Bound } from './bind.ts';
+import { holdFlood } from './flood.ts';
+import { record } from './ledger.ts';
+
+export interface Found {
+  readonly opened: number;
+  readonly cleared: number;
+  /** Violated among the asked. */
+  readonly violated: number;
+}
+
+/**
+ * Suspects in, ledger out: asks the invariant again for exactly these keys, on the primary, and brings the ledger in
+ * line. Ask and record share a transaction that ends by itself when this process is stopped, so no stale look is kept.
+ */
+export async function find(pool: Pool, bound: Bound, suspects: Suspects, limitMs: number): Promise<Found> {
+  let total: Found = { opened: 0, cleared: 0, violated: 0 };
+  for (let i = 0; i < suspects.keys.length; i += batch) {
+    const keys = suspects.keys.slice(i, i + batch);
+    const one = await findSome(pool, bound, keys, limitMs);
+    total = {
+      opened: total.opened + one.opened,
+      cleared: total.cleared + one.cleared,
+      violated: total.violated + one.violated,
+    };
+  }
+  return total;
+}
+const batch = 1000;
+
+async function findSome(pool: Pool, bound: Bound, keys: readonly Key[], limitMs: number): Promise<Found> {
+  try {
+    const limits = { statement: limitMs, idle: 5_000, schemas: bound.schemas };
+    return await transaction(pool, limits, async (tx: Tx) => {
+      const found = await askKeys(tx, bound, keys);
+      const counts = await record(tx, bound, keys, found);
+      if (counts.opened > 0) await holdFlood(tx, bound);
+      return { ...counts, violated: found.size };
+    });
+  } catch (error) {
+    // Too dear, or in a healer's way: halves get there.
+    if (!isCollision(error) || keys.length === 1) throw error;
+    const half = Math.ceil(keys.length / 2);
+    const [a, b] = [
+      await findSome(pool, bound, keys.slice(0, half), limitMs),
+      await findSome(pool, bound, keys.slice(half), limitMs),
+    ];
+    return { opened: a.opened + b.opened, cleared: a.cleared + b.cleared, violated: a.violated + b.violated };
+  }
+}

@@ -1,0 +1,31 @@
+import { raise } from '../alerts/raise.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Bound } from './bind.ts';
+
+/** Makes an invariant observe until a person says resume; once is enough. No claim is made after it commits. */
+export async function hold(tx: Tx, name: string, why: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    'update evenkeel.invariant set held_at = clock_timestamp(), held_why = $2 where name = $1 and held_at is null',
+    [name, why],
+  );
+  if (!rowCount) return false;
+  await raise(tx, 'held', name, `${name} is held: ${why}`);
+  return true;
+}
+
+/**
+ * A flood means a wrong invariant or a bad deploy, not wrong data: more than max(20, 1 % of the table) rows that became
+ * broken within ten minutes hold the invariant. The first look at everything counts like any other.
+ */
+export async function holdFlood(tx: Tx, bound: Bound): Promise<boolean> {
+  if (bound.invariant.guard === null) return false;
+  const { rows } = await tx.query<{ opened: number }>(
+    `select coalesce(sum(opened), 0)::int as opened from evenkeel.pulse
+      where invariant = $1 and minute > clock_timestamp() - interval '10 minutes'`,
+    [bound.name],
+  );
+  const opened = rows[0]?.opened ?? 0;
+  const most = Math.max(20, Math.floor(bound.table.rows / 100));
+  if (opened <= most) return false;
+  return hold(tx, bound.name, `${opened} rows became broken within ten minutes, more than ${most} (1 % of the table)`);
+}

@@ -1,0 +1,27 @@
+import { describe, sqlState } from '../db/pool.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import { EvenkeelError } from '../errors.ts';
+import { SqlMistake } from '../watch/scope/parse.ts';
+
+/** What went wrong when Postgres was asked an invariant, in terms of the invariant. Other errors stay as they are. */
+export function explain(error: unknown, invariant: Invariant): unknown {
+  if (error instanceof EvenkeelError) return error;
+  if (error instanceof SqlMistake) return error.toError(invariant.sql, invariant.place);
+  const state = sqlState(error);
+  const place = { place: invariant.place, cause: error };
+  const message = describe(error);
+  if (state === undefined || /^(08|53|57P|40|55P)/.test(state)) return error;
+  if (state === '42501') {
+    const table = /(?:table|relation|view) (\S+)/.exec(message)?.[1];
+    if (/row-level security/.test(message)) return new EvenkeelError('row-security', message, place);
+    const grant = table ? `GRANT SELECT ON ${table} TO this role; ` : '';
+    return new EvenkeelError('no-rights', message, {
+      ...place,
+      hint: `${grant}\`evenkeel install --print\` shows every GRANT that is needed.`,
+    });
+  }
+  if (state === '42P01') return new EvenkeelError('unknown-table', message, place);
+  if (state === '42703') return new EvenkeelError('unknown-column', message, place);
+  if (state.startsWith('42')) return new EvenkeelError('bad-sql', message, place);
+  return new EvenkeelError('query-failed', message, place);
+}

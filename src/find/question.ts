@@ -1,0 +1,152 @@
+import { quote } from '../db/pool.ts';
+import { restrict } from '../watch/scope/restrict.ts';
+import type { Bound } from './bind.ts';
+
+/**
+ * The invariant as a question to Postgres: of given keys, of a key range, or of everything. Each form gives rows of text
+ *
+ *   key columns · kind · present · result columns (what should be) · the governed row's columns (what is) · repeats
+ *
+ * A `should` becomes a full join of the governed rows with the declared ones, so that zero groups, NULLs and both
+ * directions are right by construction; values are cast to the column's type first, because that is what would be stored.
+ */
+export type Draft = Omit<Bound, 'costs'>;
+
+/** How to ask of given keys. `lateral`: key by key, through indexes; `any`: in one go. `$1…` are text arrays, one a key column. */
+export function byKeys(bound: Draft, form: 'lateral' | 'any'): string {
+  const { key } = bound;
+  const args = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
+  const list = key.map(({ type }, i) => `u.k${i}::${type} as k${i}`).join(', ');
+  const asked = `(select ${list} from unnest(${args}) u(${key.map((_, i) => `k${i}`).join(', ')})) p`;
+  const equal = (prefix: string) => key.map(({ name }, i) => `${prefix}${quote(name)} = p.k${i}`).join(' and ');
+  if (form === 'lateral') {
+    const inner = answer(bound, { sql: bound.invariant.sql, w: equal('w.'), g: equal('t.'), one: true });
+    return `select x.* from ${asked} cross join lateral (${inner} offset 0) x`;
+  }
+  const among = (prefix: string) =>
+    key.map(({ name, type }, i) => `${prefix}${quote(name)} = any($${i + 1}::text[]::${type}[])`).join(' and ');
+  const inner = answer(bound, { sql: bound.invariant.sql, w: among('w.'), g: among('t.'), one: false });
+  if (key.length === 1) return inner;
+  return `select x.* from (${inner}) x join ${asked} on ${key.map(({ type }, i) => `x.k${i}::${type} = p.k${i}`).join(' and ')}`;
+}
+
+/** Of one key in which some columns are NULL: `=` never finds those. `nulls[i]` tells which. */
+export function byNullKey(bound: Draft, nulls: readonly boolean[]): string {
+  let n = 0;
+  const values = bound.key.map(({ type }, i) => (nulls[i] ? 'is null' : `= $${++n}::text::${type}`));
+  const equal = (prefix: string) => bound.key.map(({ name }, i) => `${prefix}${quote(name)} ${values[i]}`).join(' and ');
+  return answer(bound, { sql: bound.invariant.sql, w: equal('w.'), g: equal('t.'), one: false });
+}
+
+/** Of all keys in which some column is NULL. */
+export function byNulls(bound: Draft): string {
+  const some = (prefix: string) => `(${bound.key.map(({ name }) => `${prefix}${quote(name)} is null`).join(' or ')})`;
+  return answer(bound, { sql: bound.invariant.sql, w: some('w.'), g: some('t.'), one: false });
+}
+
+export interface Range {
+  /** Exclusive; undefined: from the start. */
+  readonly after: readonly string[] | undefined;
+  /** Inclusive; undefined: to the end. */
+  readonly upTo: readonly string[] | undefined;
+}
+
+/** Of a key range. Parameters: the columns of `after`, then those of `upTo`. */
+export function byRange(bound: Draft, range: Range): { text: string; values: string[] } {
+  const values = [...(range.after ?? []), ...(range.upTo ?? [])];
+  const start = range.after?.length ?? 0;
+  const bounds = (columns: readonly string[], from: number) =>
+    `(${columns.map((_, i) => `$${from + i + 1}::text::${bound.key[i]?.type}`).join(', ')})`;
+  const within = (columns: readonly string[]) => {
+    const row = `(${columns.join(', ')})`;
+    return [
+      ...(range.after ? [`${row} > ${bounds(columns, 0)}`] : []),
+      ...(range.upTo ? [`${row} <= ${bounds(columns, start)}`] : []),
+    ].join(' and ');
+  };
+  // Only the first key column goes inside: inclusive at both ends, so that no composite key is cut off.
+  const inside = (column: string) =>
+    [
+      ...(range.after ? [`${column} >= $1::text::${bound.key[0]?.type}`] : []),
+      ...(range.upTo ? [`${column} <= $${start + 1}::text::${bound.key[0]?.type}`] : []),
+    ].join(' and ');
+  const on = (prefix: string) => within(bound.key.map(({ name }) => `${prefix}${quote(name)}`)) || 'true';
+  const bare = !range.after && !range.upTo;
+  const sql = bare ? bound.invariant.sql : restrict(bound.invariant.sql, bound.scope.injections, inside);
+  return { text: answer(bound, { sql, w: on('w.'), g: on('t.'), one: false }), values };
+}
+
+/** Of everything, NULL keys included. */
+export const whole = (bound: Draft): string =>
+  answer(bound, { sql: bound.invariant.sql, w: 'true', g: 'true', one: false });
+
+/** Where the keys of its domain stand, for walking: `select key … where key > $… order by key limit n`. */
+export function nextKey(bound: Draft, after: boolean): string {
+  const columns = bound.key.map(({ name }) => quote(name)).join(', ');
+  const from = bound.key.map(({ type }, i) => `$${i + 2}::text::${type}`).join(', ');
+  return `select ${bound.key.map(({ name }) => `${quote(name)}::text`).join(', ')} from ${bound.table.quoted}
+    ${after ? `where (${columns}) > (${from})` : ''} order by ${columns} offset $1 - 1 limit 1`;
+}
+
+interface Parts {
+  /** The user's query, perhaps restricted. */
+  sql: string;
+  /** Conditions on the query's rows, and on the governed ones. */
+  w: string;
+  g: string;
+  /** At most one key is asked of: a full join needs no key, and repeats can be counted. */
+  one: boolean;
+}
+
+function answer(bound: Draft, parts: Parts): string {
+  return bound.invariant.form === 'should' ? should(bound, parts) : broken(bound, parts);
+}
+
+function should(bound: Draft, { sql, w, g, one }: Parts): string {
+  const { key, columns, invariant, table } = bound;
+  const keys = key.map((_, i) => `coalesce(g.k${i}, s.k${i})::text as k${i}`);
+  const kind = `case when g.present is null then 'missing' when s.present is null then 'extra' else 'differs' end as kind`;
+  const compared = columns.map(({ own }, i) => {
+    const as = own && !own.comparable ? '::text' : '';
+    return `g.c${i}${as} is distinct from s.c${i}${as}`;
+  });
+  const condition = invariant.on.where ? ` and (${invariant.on.where}\n)` : '';
+  const governed = `select 1 as present, ${[
+    ...key.map(({ name }, i) => `t.${quote(name)} as k${i}`),
+    ...columns.map(({ name }, i) => `t.${quote(name)} as c${i}`),
+  ].join(', ')} from ${governedRows(bound, condition)} where ${g}`;
+  const declared = `select 1 as present, ${one ? 'count(*) over ()' : '1'} as repeats, ${[
+    ...key.map(({ name, type }, i) => `w.${quote(name)}::${type} as k${i}`),
+    ...columns.map(({ name, own }, i) => `w.${quote(name)}::${own?.base} as c${i}`),
+  ].join(', ')} from (\n${sql}\n) w where ${w}${one ? ' offset 0' : ''}`;
+  const on = one ? 'true' : key.map((_, i) => `g.k${i} = s.k${i}`).join(' and ');
+  return `select ${[...keys, kind, 'g.present'].join(', ')}${texts('s', columns)}${texts('g', columns)}, s.repeats
+    from (${governed}) g full join (${declared}) s on ${on}
+   where ${['g.present is null', 's.present is null', ...compared].join(' or ')} or s.repeats > 1`;
+
+  function governedRows(one: Draft, where: string): string {
+    // The condition names the table as its author did; behind a sub-select it can't clash with our names.
+    return where ? `(select * from ${one.table.quoted} where true${where}) t` : `${table.quoted} t`;
+  }
+}
+
+function broken(bound: Draft, { sql, w, one }: Parts): string {
+  const { key, columns, invariant, table, sets } = bound;
+  const condition = invariant.on.where ? ` where (${invariant.on.where}\n)` : '';
+  const governed = `(select * from ${table.quoted}${condition})`;
+  const on = key.map(({ name }) => `t.${quote(name)} = w.${quote(name)}`).join(' and ');
+  const want = columns.map(({ name, own }) => {
+    const cast = own && sets.includes(own) ? `::${own.base}` : '';
+    return `, w.${quote(name)}${cast}::text`;
+  });
+  const have = columns.map(({ name, own }) => (own ? `, t.${quote(name)}::text` : ', null'));
+  const join = condition ? 'join' : 'left join';
+  const first = key[0] ? `t.${quote(key[0].name)}` : 'null';
+  const keys = key.map(({ name, type }, i) => `w.${quote(name)}::${type}::text as k${i}`).join(', ');
+  return `select ${keys}, 'broken' as kind, case when ${first} is not null then 1 end as present
+    ${want.join('')}${have.join('')}, ${one ? 'count(*) over ()' : '1'} as repeats
+    from (select * from (\n${sql}\n) w where ${w}${one ? ' offset 0' : ''}) w ${join} ${governed} t on ${on}`;
+}
+
+const texts = (prefix: string, columns: Bound['columns']): string =>
+  columns.map((_, i) => `, ${prefix}.c${i}::text`).join('');

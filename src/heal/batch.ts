@@ -1,0 +1,145 @@
+import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
+import { type Key, keyId } from '../find/ask.ts';
+import type { Bound } from '../find/bind.ts';
+import { hold } from '../find/flood.ts';
+import { pulse } from '../find/ledger.ts';
+import { journal } from '../journal/record.ts';
+import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
+import { budgetLeft, mayWrite } from './guard.ts';
+import { Busy, Fault, type Healing, heal } from './heal.ts';
+import { oscillating } from './oscillation.ts';
+
+/** What healers share. */
+export interface Ward {
+  readonly pool: Pool;
+  readonly all: () => readonly Bound[];
+  /** Heals of one subject an hour before it is parked. */
+  readonly repeats: number;
+  /** Bound on one statement, and on idling between two: how long a row may stay locked by us. */
+  readonly statementMs: number;
+}
+
+export interface Outcome {
+  readonly claimed: number;
+  readonly healed: number;
+  readonly written: number;
+  /** The database was in somebody else's hands: try fewer at once. */
+  readonly collided: boolean;
+}
+
+const nothing: Outcome = { claimed: 0, healed: 0, written: 0, collided: false };
+
+/**
+ * One transaction: brakes → claim → guard → heal, without those that can't be healed → journal → settle the ledger.
+ * Exactly-once by being one transaction with the claim and the journal: whatever dies, all of it happened or none.
+ */
+export async function healBatch(ward: Ward, bound: Bound, limit: number, after: Date | undefined): Promise<Outcome> {
+  const limits = { statement: ward.statementMs, lock: 200, idle: ward.statementMs, schemas: bound.schemas };
+  try {
+    return await transaction(ward.pool, limits, async tx => {
+      if (!(await mayWrite(tx, bound))) return nothing;
+      const claimed = await claim(tx, bound, limit, after);
+      if (claimed.length === 0) return nothing;
+      return work(tx, ward, bound, claimed);
+    });
+  } catch (error) {
+    if (error instanceof OverGuard) {
+      if (limit > 1 && error.batch > 1) return { ...nothing, claimed: limit, collided: true };
+      await transaction(ward.pool, { ...limits, lock: 5_000 }, tx => hold(tx, bound.name, error.message));
+      return nothing;
+    }
+    if (!isCollision(error) && !(error instanceof Busy)) throw error;
+    if (limit === 1) await postpone(ward, bound, error);
+    return { ...nothing, claimed: limit, collided: true };
+  }
+}
+
+async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[]): Promise<Outcome> {
+  const left = await budgetLeft(tx, bound);
+  const results = new Map<string, Settled>();
+  if (left <= 0) throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
+  const restless = await oscillating(tx, bound, claimed.map(({ key }) => key), ward.repeats);
+  for (const [id, why] of restless) results.set(id, { did: 'failed', why, known: true });
+
+  const healing: Healing = { tx, all: ward.all(), entries: [] };
+  const able = claimed.filter(({ key, state }) => state === 'approved' || !restless.has(keyId(key))).slice(0, left);
+  await without(healing, bound, able, results);
+
+  const written = healing.entries.length;
+  if (written > left) {
+    throw new OverGuard(`a heal would write ${written} rows, more than is left of ${bound.invariant.guard}/hour`, able.length);
+  }
+  await journal(tx, healing.entries);
+  await settle(tx, bound, claimed, results);
+  const healed = [...results.values()].filter(({ did }) => did === 'healed').length;
+  const cleared = [...results.values()].filter(({ did }) => did === 'cleared').length;
+  await pulse(tx, bound.name, { healed, cleared, written });
+  return { claimed: claimed.length, healed, written, collided: false };
+}
+
+/** Heals a batch; a fault costs only the subjects that it names, or else is found by halving. */
+async function without(
+  healing: Healing,
+  bound: Bound,
+  batch: readonly Claimed[],
+  results: Map<string, Settled>,
+): Promise<void> {
+  if (batch.length === 0) return;
+  const { tx } = healing;
+  const entries = healing.entries.length;
+  await tx.query('savepoint attempt');
+  try {
+    const byId = new Map(batch.map(one => [keyId(one.key), one]));
+    const of = (key: Key) => byId.get(keyId(key)) as Claimed;
+    const done = await heal(healing, {
+      bound,
+      keys: batch.map(({ key }) => key),
+      believed: violation => isBelieved(bound, of(violation.key), violation),
+      decidedBy: key => of(key).decidedBy ?? 'evenkeel',
+      openedAt: key => of(key).openedAt,
+      depth: 0,
+    });
+    for (const [id, result] of done) results.set(id, result);
+    return;
+  } catch (error) {
+    if (isDown(error) || isCollision(error) || error instanceof Busy) throw error;
+    if (!(error instanceof Fault) && sqlState(error) === undefined) throw error;
+    await tx.query('rollback to savepoint attempt');
+    healing.entries.length = entries;
+    const named = error instanceof Fault && error.keys ? new Set(error.keys.map(keyId)) : undefined;
+    const blamed = batch.filter(({ key }) => !named || named.has(keyId(key)));
+    if (batch.length === 1 || (named && blamed.length < batch.length)) {
+      const known = error instanceof Fault && error.known;
+      for (const { key } of blamed) results.set(keyId(key), { did: 'failed', why: describe(error), known });
+      if (batch.length === 1) return;
+      return without(healing, bound, batch.filter(one => !blamed.includes(one)), results);
+    }
+    const half = Math.ceil(batch.length / 2);
+    await without(healing, bound, batch.slice(0, half), results);
+    await without(healing, bound, batch.slice(half), results);
+  }
+}
+
+/** One violation alone collided: it waits a second, so that the others get their turn. */
+async function postpone(ward: Ward, bound: Bound, error: unknown): Promise<void> {
+  const limits = { statement: ward.statementMs, schemas: bound.schemas };
+  await transaction(ward.pool, limits, async tx => {
+    const [one] = await claim(tx, bound, 1, undefined);
+    if (one) {
+      await tx.query(
+        `update evenkeel.violation set due_at = clock_timestamp() + interval '1 second' * (0.5 + random()), reason = $2
+          where id = $1`,
+        [one.id, `it gave way: ${describe(error)}`],
+      );
+    }
+  });
+}
+
+/** The whole transaction is given up, so that nothing of it counts. */
+class OverGuard extends Error {
+  readonly batch: number;
+  constructor(message: string, batch: number) {
+    super(message);
+    this.batch = batch;
+  }
+}

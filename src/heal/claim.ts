@@ -1,0 +1,113 @@
+import { raise } from '../alerts/raise.ts';
+import { query } from '../db/migrate.ts';
+import type { Tx } from '../db/pool.ts';
+import { type Key, type Values, type Violation, keyId } from '../find/ask.ts';
+import type { Bound } from '../find/bind.ts';
+import type { Result } from './heal.ts';
+
+/** A violation that this transaction holds. */
+export interface Claimed {
+  readonly id: string;
+  readonly key: Key;
+  readonly state: 'open' | 'approved';
+  readonly attempts: number;
+  readonly openedAt: Date;
+  readonly decidedBy: string | null;
+  readonly kind: Violation['kind'];
+  readonly evidence: Values;
+  readonly wanted: Values;
+  /** It has lasted ten graces without holding still: believed as it is. */
+  readonly settled: boolean;
+}
+
+/**
+ * Takes due violations that no other worker holds, oldest first: approved ones, and open ones where the invariant may
+ * heal by itself (told by the same snapshot, so that a hold takes effect at once). `after`: nothing older is due.
+ */
+export async function claim(
+  tx: Tx,
+  bound: Bound,
+  limit: number,
+  after: Date | undefined,
+): Promise<Claimed[]> {
+  const { rows } = await tx.query<Claimed>(
+    `select v.id, v.key, v.state, v.attempts, v.opened_at as "openedAt", v.decided_by as "decidedBy", v.kind,
+            v.evidence, v.wanted,
+            clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000) as settled
+       from evenkeel.violation v
+      where v.invariant = $1 and v.state in ('open', 'approved') and v.due_at <= clock_timestamp() and v.due_at > $3
+        and (v.state = 'approved' or exists (select from evenkeel.invariant i
+               where i.name = $1 and i.mode = 'heal' and i.held_at is null and i.proved_at is not null))
+      order by v.due_at limit $2 for update of v skip locked`,
+    [bound.name, limit, after ?? '-infinity', bound.invariant.graceMs],
+  );
+  return rows;
+}
+
+/** Has it lasted, unchanged, since the ledger saw it? With `grace: 0s` writers are atomic, so any look is believed. */
+export function isBelieved(bound: Bound, claimed: Claimed, now: Violation): boolean {
+  if (bound.invariant.graceMs === 0 || claimed.state === 'approved' || claimed.settled) return true;
+  return claimed.kind === now.kind && same(claimed.evidence, now.evidence) && same(claimed.wanted, now.wanted);
+}
+
+const same = (a: Values, b: Values): boolean => {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every(name => a[name] === b[name]);
+};
+
+/** A heal that failed is tried again after about 1, 4, 16 and 64 seconds, then a person decides. */
+const mostAttempts = 5;
+const backoffMs = (attempts: number): number => 1000 * 4 ** (attempts - 1) * (0.75 + Math.random() / 2);
+
+export type Settled = Result | { readonly did: 'failed'; readonly why: string; readonly known: boolean };
+
+/** Brings the ledger in line with what became of the claimed. */
+export async function settle(tx: Tx, bound: Bound, claimed: readonly Claimed[], results: Map<string, Settled>): Promise<void> {
+  const parked = new Map<string, number>();
+  const rows = claimed.map(one => {
+    const result = results.get(keyId(one.key)) ?? { did: 'busy' as const };
+    const row = toRow(bound, one, result);
+    if (row.to === 'parked') parked.set(row.reason ?? '', (parked.get(row.reason ?? '') ?? 0) + 1);
+    return { id: one.id, ...row };
+  });
+  await tx.query(settleText, [JSON.stringify(rows)]);
+  for (const [why, n] of parked) {
+    const kind = /undo each other|healed \d+ times/.test(why) ? 'oscillating' : 'parked';
+    await raise(tx, kind, bound.name, `${bound.name}: ${n} parked: ${why}`);
+  }
+}
+const settleText = query('settle');
+
+interface Row {
+  to: string;
+  dueMs?: number;
+  attempts?: number;
+  reason?: string;
+  kind?: string;
+  evidence?: Values;
+  wanted?: Values;
+}
+
+function toRow(bound: Bound, one: Claimed, result: Settled): Row {
+  switch (result.did) {
+    case 'healed':
+    case 'cleared':
+      return { to: 'gone' };
+    case 'busy':
+      return { to: one.state, dueMs: 250 + Math.random() * 750, reason: 'another transaction holds the row' };
+    case 'changed': {
+      const { kind, evidence, wanted } = result.violation;
+      return { to: one.state, dueMs: bound.invariant.graceMs, kind, evidence, wanted };
+    }
+    case 'shown':
+      return { to: 'open', reason: 'no remedy is listed for this case' };
+    case 'parked':
+      return { to: 'parked', reason: result.why };
+    case 'failed': {
+      const attempts = one.attempts + 1;
+      const breaks = /^it would break /.test(result.why) && attempts > 1;
+      if (result.known || breaks || attempts >= mostAttempts) return { to: 'parked', attempts, reason: result.why };
+      return { to: one.state, dueMs: backoffMs(attempts), attempts, reason: result.why };
+    }
+  }
+}

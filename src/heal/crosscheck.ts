@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { Relation } from '../catalog/relation.ts';
+import { type Tx, ask, quote } from '../db/pool.ts';
+import { type Key, type Values, type Violation, askKeys, keyId } from '../find/ask.ts';
+import type { Bound } from '../find/bind.ts';
+import { askable } from '../find/cost.ts';
+import type { Path } from '../watch/scope/derive.ts';
+
+/** Rows of one table as they were and as they are. */
+export interface Change {
+  readonly table: Relation;
+  readonly images: readonly Values[];
+}
+
+/** Another invariant, and the keys of it that the changes can touch. */
+export interface Touched {
+  readonly bound: Bound;
+  readonly keys: Key[];
+}
+
+/**
+ * Which keys of which invariants the changed rows can touch; those that can't be asked by key are named instead.
+ * `own` keys of the healed invariant itself are left out: verification asks them.
+ */
+export async function touchedBy(
+  tx: Tx,
+  all: readonly Bound[],
+  changes: readonly Change[],
+  own: { readonly name: string; readonly keys: ReadonlySet<string> },
+): Promise<{ touched: Touched[]; unchecked: string[] }> {
+  const touched: Touched[] = [];
+  const unchecked: string[] = [];
+  for (const bound of all) {
+    const reading = changes.filter(({ table }) => bound.scope.reads.some(({ oid }) => oid === table.oid));
+    if (reading.length === 0) continue;
+    if (!askable(bound.costs) || reading.some(({ table }) => isBlind(bound, table))) {
+      if (bound.name !== own.name) unchecked.push(bound.name);
+      continue;
+    }
+    const keys = new Map<string, Key>();
+    for (const { table, images } of reading) {
+      for (const path of bound.scope.paths) {
+        if (path.relation.oid !== table.oid) continue;
+        for (const key of await keysVia(tx, path, images)) keys.set(keyId(key), key);
+      }
+    }
+    if (bound.name === own.name) for (const id of own.keys) keys.delete(id);
+    if (keys.size > 0) touched.push({ bound, keys: [...keys.values()] });
+  }
+  return { touched: touched.sort((a, b) => (a.bound.name < b.bound.name ? -1 : 1)), unchecked };
+}
+
+/** A table's occurrence that leads to no key, or anything that may read what isn't seen. */
+const isBlind = (bound: Bound, table: Relation): boolean =>
+  bound.scope.blind.some(one => one.table === table.quoted || one.table.endsWith('()'));
+
+async function keysVia(tx: Tx, path: Path, images: readonly Values[]): Promise<Key[]> {
+  if (path.joins.length === 0) {
+    const names = path.key.map(expression => path.columns.find(name => `o.${quote(name)}` === expression) as string);
+    return images.map(image => names.map(name => image[name] ?? null)).filter(key => !key.every(part => part === null));
+  }
+  const typed = path.columns.map((name, i) => {
+    const column = path.relation.columns.find(one => one.name === name);
+    return { name, type: column?.type, i };
+  });
+  const from = `(select ${typed.map(({ name, type, i }) => `u.c${i}::${type} as ${quote(name)}`).join(', ')}
+    from unnest(${typed.map(({ i }) => `$${i + 1}::text[]`).join(', ')}) u(${typed.map(({ i }) => `c${i}`).join(', ')})) o`;
+  return ask(
+    tx,
+    `select distinct ${path.key.map(expression => `${expression}::text`).join(', ')} from ${from} ${path.joins.join(' ')}`,
+    path.columns.map(name => images.map(image => image[name] ?? null)),
+  );
+}
+
+/**
+ * Two heals may each be silent and together break a third invariant (write skew). So whoever is about to ask J for keys
+ * holds a lock on them until commit; many keys take J as a whole, because the lock table is shared with the application.
+ */
+export async function lockTouched(tx: Tx, touched: readonly Touched[]): Promise<void> {
+  for (const { bound, keys } of touched) {
+    if (keys.length > 32) {
+      await tx.query('select pg_advisory_xact_lock(4527, $1)', [hash(bound.name)]);
+      continue;
+    }
+    const hashes = [...new Set(keys.map(key => hash(bound.name + keyId(key))))].sort((a, b) => a - b);
+    await tx.query(
+      `select pg_advisory_xact_lock_shared(4527, $1), array(select pg_advisory_xact_lock(4528, h)::text
+         from unnest($2::int[]) with ordinality u(h, n) order by n)`,
+      [hash(bound.name), hashes],
+    );
+  }
+}
+
+const hash = (text: string): number => createHash('sha256').update(text).digest().readInt32BE(0);
+
+export interface Hit {
+  readonly bound: Bound;
+  readonly violations: Violation[];
+}
+
+/** Asks each touched invariant; those that aren't silent. */
+export async function askTouched(tx: Tx, touched: readonly Touched[]): Promise<Hit[]> {
+  const hits: Hit[] = [];
+  for (const { bound, keys } of touched) {
+    const violations = [...(await askKeys(tx, bound, keys)).values()];
+    if (violations.length > 0) hits.push({ bound, violations });
+  }
+  return hits;
+}
+
+/** What `now` holds and `before` did not. */
+export function newly(now: readonly Hit[], before: readonly Hit[]): Hit[] {
+  return now.flatMap(({ bound, violations }) => {
+    const old = before.find(hit => hit.bound.name === bound.name);
+    const had = new Set(old?.violations.map(({ key }) => keyId(key)));
+    const fresh = violations.filter(({ key }) => !had.has(keyId(key)));
+    return fresh.length > 0 ? [{ bound, violations: fresh }] : [];
+  });
+}
+
+/** Columns of a table that some invariant's path starts from: what images need besides the written columns. */
+export function pathColumns(all: readonly Bound[], table: Relation): Set<string> {
+  return new Set(
+    all.flatMap(({ scope }) =>
+      scope.paths.filter(path => path.relation.oid === table.oid).flatMap(path => path.columns),
+    ),
+  );
+}

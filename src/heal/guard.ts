@@ -1,0 +1,45 @@
+import { type Tx, ask } from '../db/pool.ts';
+import type { Bound } from '../find/bind.ts';
+
+/**
+ * The budget of an invariant: rows written in the last sixty minutes. Reserved under a lock until commit, because
+ * workers that count and then heal would count the same budget twice.
+ */
+export async function budgetLeft(tx: Tx, bound: Bound): Promise<number> {
+  const { guard } = bound.invariant;
+  if (guard === null) return Number.POSITIVE_INFINITY;
+  await tx.query('select pg_advisory_xact_lock(4529, hashtext($1))', [bound.name]);
+  const rows = await ask(
+    tx,
+    `select coalesce(sum(written), 0) from evenkeel.pulse
+      where invariant = $1 and minute > clock_timestamp() - interval '1 hour'`,
+    [bound.name],
+  );
+  return Math.max(0, guard - Number(rows[0]?.[0] ?? 0));
+}
+
+/**
+ * May this process write for this definition now? Read under locks that `stop`, `hold` and a newer definition take
+ * exclusively: once they return, no heal in flight commits any more.
+ */
+export async function mayWrite(tx: Tx, bound: Bound): Promise<boolean> {
+  await tx.query('select pg_advisory_xact_lock_shared(4526, 0)');
+  const rows = await ask(
+    tx,
+    `select b.pulled_at is null and i.hash = $2 from evenkeel.brake b, evenkeel.invariant i
+      where i.name = $1 and i.retired_at is null`,
+    [bound.name, bound.hash],
+  );
+  return rows[0]?.[0] === 't';
+}
+
+/** Does it heal by itself: declared so, not held, and every row looked at once? */
+export async function healsItself(tx: Tx, bound: Bound): Promise<boolean> {
+  const rows = await ask(
+    tx,
+    `select from evenkeel.invariant where name = $1 and hash = $2 and mode = 'heal' and held_at is null
+        and proved_at is not null and retired_at is null`,
+    [bound.name, bound.hash],
+  );
+  return rows.length > 0;
+}

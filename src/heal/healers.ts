@@ -1,0 +1,100 @@
+import type { Config } from '../config.ts';
+import type { Pool } from '../db/pool.ts';
+import type { Bound } from '../find/bind.ts';
+import { EvenkeelError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Bindings } from '../roster/bindings.ts';
+import { Service } from '../service.ts';
+import { type Ward, healBatch } from './batch.ts';
+
+/** Milliseconds that a heal transaction should take: rows are locked no longer than the application can bear. */
+const targetMs = 250;
+
+/**
+ * Workers that heal what is due, invariant after invariant in the order of names. Batches grow while they are quick and
+ * shrink when they collide with the application: where both want a row, the heal gives way.
+ */
+export class Healers {
+  readonly #bindings: Bindings;
+  readonly #most: number;
+  readonly #log: Log;
+  readonly #ward: Ward;
+  readonly #workers: readonly Service[];
+  readonly #sizes = new Map<string, number>();
+  readonly #drained = new Map<string, Date>();
+
+  constructor(pool: Pool, bindings: Bindings, config: Config, log: Log) {
+    this.#bindings = bindings;
+    this.#most = config.batch;
+    this.#log = log;
+    this.#ward = {
+      pool,
+      all: () => bindings.all,
+      repeats: config.repeats,
+      statementMs: Math.min(1_000, config.statementTimeoutMs),
+    };
+    this.#workers = Array.from(
+      { length: config.healers },
+      (_, i) => new Service(`healer ${i + 1}`, 200, log, async () => ((await this.round()) > 0 ? 0 : undefined)),
+    );
+  }
+
+  start(): void {
+    for (const worker of this.#workers) worker.start();
+  }
+
+  wake(): void {
+    for (const worker of this.#workers) worker.wake();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map(worker => worker.stop()));
+  }
+
+  /** Heals until nothing is due, with as many workers. */
+  async drain(): Promise<void> {
+    await Promise.all(
+      this.#workers.map(async () => {
+        while ((await this.round()) > 0);
+      }),
+    );
+  }
+
+  /** One batch of each invariant; how many violations were claimed. */
+  async round(): Promise<number> {
+    let claimed = 0;
+    for (const bound of this.#bindings.own) claimed += await this.#batch(bound);
+    return claimed;
+  }
+
+  async #batch(bound: Bound): Promise<number> {
+    const size = this.#sizes.get(bound.name) ?? Math.min(100, this.#most);
+    const started = performance.now();
+    const began = new Date();
+    try {
+      const outcome = await healBatch(this.#ward, bound, size, this.#after(bound.name));
+      const ms = performance.now() - started;
+      if (outcome.collided) this.#sizes.set(bound.name, Math.max(1, Math.floor(size / 2)));
+      else if (outcome.claimed >= size) {
+        const fitting = Math.floor((size * targetMs) / Math.max(ms, 1));
+        this.#sizes.set(bound.name, Math.min(this.#most, Math.max(1, Math.min(fitting, size * 2))));
+      } else this.#drained.set(bound.name, began);
+      return outcome.claimed;
+    } catch (error) {
+      if (!(error instanceof EvenkeelError)) throw error;
+      this.#log.warn(`${bound.name}: ${error.message}`);
+      await this.#bindings.fail(bound.name, error);
+      return 0;
+    }
+  }
+
+  /**
+   * Under somebody's long snapshot dead ledger rows pile up at the old end of the index; whoever found it empty a
+   * moment ago begins there. Now and then from the start: another worker may have let go of what it held.
+   */
+  #after(name: string): Date | undefined {
+    const drained = this.#drained.get(name);
+    if (!drained || Math.random() < 0.05) return undefined;
+    return new Date(drained.getTime() - 60_000);
+  }
+}

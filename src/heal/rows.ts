@@ -1,0 +1,73 @@
+import type { Column, Relation } from '../catalog/relation.ts';
+import { type Tx, ask, quote } from '../db/pool.ts';
+import { type Key, type Values, keyId } from '../find/ask.ts';
+
+/** Rows of one table as column text, by keyId: what a write changed is the difference of two of these. */
+export type Images = Map<string, Values>;
+
+/** `unnest` of keys ($1…) as `v(k0, …)`, and its equality with a table's key. */
+export function keyList(key: readonly Column[]): { from: string; on: string } {
+  return {
+    from: `unnest(${key.map((_, i) => `$${i + 1}::text[]`).join(', ')}) v(${key.map((_, i) => `k${i}`).join(', ')})`,
+    on: key.map(({ name, type }, i) => `t.${quote(name)} = v.k${i}::${type}`).join(' and '),
+  };
+}
+
+export const transpose = (key: readonly Column[], keys: readonly Key[]): (string | null)[][] =>
+  key.map((_, i) => keys.map(one => one[i] ?? null));
+
+/**
+ * Locks governed rows in key order and reads them; rows that somebody else holds are skipped. FOR NO KEY UPDATE lets
+ * inserts of children pass; FOR UPDATE is for deletes and for changes of a unique column.
+ */
+export async function lockRows(
+  tx: Tx,
+  table: Relation,
+  key: readonly Column[],
+  columns: readonly Column[],
+  where: string | undefined,
+  keys: readonly Key[],
+  strong: boolean,
+): Promise<Images> {
+  const { from, on } = keyList(key);
+  const condition = where ? ` and (select (${where}\n) from (select t.*) ${quote(table.name)})` : '';
+  const rows = await ask(
+    tx,
+    `select ${texts(key, columns)} from ${table.quoted} t join ${from} on ${on} where true${condition}
+      order by ${key.map(({ name }) => `t.${quote(name)}`).join(', ')}
+        for ${strong ? 'update' : 'no key update'} of t skip locked`,
+    transpose(key, keys),
+  );
+  return imagesOf(key, columns, rows);
+}
+
+/** Reads rows by key, in a snapshot of its own. */
+export async function readRows(
+  tx: Tx,
+  table: Relation,
+  key: readonly Column[],
+  columns: readonly Column[],
+  keys: readonly Key[],
+): Promise<Images> {
+  if (keys.length === 0) return new Map();
+  const { from, on } = keyList(key);
+  const rows = await ask(
+    tx,
+    `select ${texts(key, columns)} from ${table.quoted} t join ${from} on ${on}`,
+    transpose(key, keys),
+  );
+  return imagesOf(key, columns, rows);
+}
+
+export const texts = (key: readonly Column[], columns: readonly Column[]): string =>
+  [...key, ...columns].map(({ name }) => `t.${quote(name)}::text`).join(', ');
+
+export function imagesOf(key: readonly Column[], columns: readonly Column[], rows: readonly (string | null)[][]): Images {
+  const n = key.length;
+  return new Map(
+    rows.map(row => [
+      keyId(row.slice(0, n)),
+      Object.fromEntries([...key, ...columns].map(({ name }, i) => [name, row[i] ?? null])),
+    ]),
+  );
+}

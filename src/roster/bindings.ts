@@ -1,0 +1,83 @@
+import { type Pool, describe, transaction } from '../db/pool.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import { EvenkeelError } from '../errors.ts';
+import { type Bound, bind, searchPath } from '../find/bind.ts';
+import type { Log } from '../log.ts';
+
+/**
+ * This process's invariants, bound to the database as it is now. One that can't be bound or asked is set aside with its
+ * error while the others go on, and is tried again; tables may change while we run.
+ */
+export class Bindings {
+  readonly #pool: Pool;
+  readonly #invariants: readonly Invariant[];
+  readonly #log: Log;
+  #bound = new Map<string, Bound>();
+  #standing: ReadonlySet<string> = new Set();
+  /** Name → error of those that can't be bound. */
+  readonly failed = new Map<string, EvenkeelError>();
+
+  constructor(pool: Pool, invariants: readonly Invariant[], log: Log) {
+    this.#pool = pool;
+    this.#invariants = invariants;
+    this.#log = log;
+  }
+
+  /** All that could be bound, in the fixed order of names. */
+  get all(): Bound[] {
+    return [...this.#bound.values()];
+  }
+
+  /** Those that this process stands for: no newer definition is alive. */
+  get own(): Bound[] {
+    return this.all.filter(bound => this.#standing.has(bound.name));
+  }
+
+  async standing(ask: (bounds: readonly Bound[]) => Promise<ReadonlySet<string>>): Promise<void> {
+    const now = await ask(this.all);
+    for (const { name } of this.all) {
+      if (this.#standing.has(name) && !now.has(name)) this.#log.warn(`${name}: a newer definition is alive; standing down`);
+    }
+    this.#standing = now;
+  }
+
+  /** Binds everything anew. A database that is down is an error; an invariant that can't be bound is not. */
+  async refresh(): Promise<void> {
+    const schemas = await transaction(this.#pool, { statement: 10_000, schemas: ['public'] }, async tx => {
+      await tx.query('set local search_path to default');
+      return searchPath(tx);
+    });
+    const bound = new Map<string, Bound>();
+    for (const invariant of this.#invariants.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const one = await this.#bind(invariant, schemas);
+      if (one) bound.set(invariant.name, one);
+    }
+    this.#bound = bound;
+  }
+
+  async #bind(invariant: Invariant, schemas: readonly string[]): Promise<Bound | undefined> {
+    try {
+      const limits = { readOnly: true, statement: 10_000, lock: 2_000, schemas };
+      const bound = await transaction(this.#pool, limits, tx => bind(tx, invariant, schemas));
+      if (this.failed.delete(invariant.name)) this.#log.info(`${invariant.name} can be asked again`);
+      return bound;
+    } catch (error) {
+      if (!(error instanceof EvenkeelError)) throw error;
+      if (this.failed.get(invariant.name)?.message !== error.message) {
+        this.#log.error({ code: error.code, hint: error.hint }, error.located);
+      }
+      this.failed.set(invariant.name, error);
+      await this.fail(invariant.name, error).catch(() => {});
+      return undefined;
+    }
+  }
+
+  /** Notes in the ledger that an invariant can't be asked. */
+  async fail(name: string, error: unknown): Promise<void> {
+    await this.#pool.query(
+      `update evenkeel.invariant set failed_at = clock_timestamp(), failed_why = $2, cursor = null, pass_started_at = null,
+              next_pass_at = clock_timestamp() + interval '10 seconds' where name = $1`,
+      [name, describe(error)],
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { Pool } from '../db/pool.ts';
+
+/**
+ * Sweeping uses a share u of one connection's time: after a chunk of t it sleeps t(1−u)/u. Any sign of strain halves u;
+ * each quiet ten seconds give back 0.02, up to what is configured.
+ */
+export class Duty {
+  readonly #pool: Pool;
+  readonly #most: number;
+  #share: number;
+  #looked = -Infinity;
+
+  constructor(pool: Pool, most: number) {
+    this.#pool = pool;
+    this.#most = most;
+    this.#share = most;
+  }
+
+  async pauseAfter(ms: number, tableOid: string): Promise<number> {
+    if (performance.now() - this.#looked > 10_000) {
+      this.#looked = performance.now();
+      const strained = await this.#strained(tableOid);
+      this.#share = strained
+        ? Math.max(this.#share / 2, this.#most / 16)
+        : Math.min(this.#share + 0.02, this.#most);
+    }
+    return (ms * (1 - this.#share)) / this.#share;
+  }
+
+  /** Replicas that lag a second, a vacuum on this table, or most connections at work. */
+  async #strained(tableOid: string): Promise<boolean> {
+    const { rows } = await this.#pool.query<{ strained: boolean }>(
+      `select coalesce((select max(replay_lag) > interval '1 second' from pg_stat_replication), false)
+           or exists (select from pg_stat_progress_vacuum where relid = $1)
+           or (select count(*) from pg_stat_activity where state = 'active' and application_name <> 'evenkeel')
+              > 0.5 * current_setting('max_connections')::int as strained`,
+      [tableOid],
+    );
+    return rows[0]?.strained ?? false;
+  }
+}

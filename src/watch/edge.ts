@@ -1,0 +1,47 @@
+import type { Tx } from '../db/pool.ts';
+import { ask, quote } from '../db/pool.ts';
+import type { Bound } from '../find/bind.ts';
+import { nextKey } from '../find/question.ts';
+
+/**
+ * Where the next chunk ends: the n-th key after the last one. A key that the governed table lacks still has rows in the
+ * tables whose column holds it, so those domains are walked beside it and the nearest edge wins; otherwise one gap could
+ * hide a million missing rows in one chunk.
+ * @returns undefined where the rest fits into one chunk
+ */
+export async function nextEdge(
+  tx: Tx,
+  bound: Bound,
+  after: readonly string[] | undefined,
+  rows: number,
+): Promise<string[] | undefined> {
+  const [own] = await ask(tx, nextKey(bound, after !== undefined), [rows, ...(after ?? [])]);
+  const edges = own ? [own as string[]] : [];
+  const first = bound.key[0];
+  if (bound.key.length > 1 || !first) return edges[0];
+  for (const { table, column, indexed } of domains(bound)) {
+    if (!indexed) continue;
+    // Several of its rows share a key: twenty to one is a guess that only sets the size of a chunk.
+    const [other] = await ask(
+      tx,
+      `select (${quote(column)})::${first.type}::text from ${table}
+        where ${after ? `${quote(column)} > $2::text::${first.type}` : `${quote(column)} is not null`}
+        order by ${quote(column)} offset 20 * $1::bigint - 1 limit 1`,
+      [rows, ...(after ?? [])],
+    );
+    if (other?.[0] != null) edges.push([other[0]]);
+  }
+  if (edges.length < 2) return edges[0];
+  const [least] = await ask(tx, `select min(e::${first.type})::text from unnest($1::text[]) e`, [edges.map(edge => edge[0])]);
+  return least?.[0] == null ? undefined : [least[0]];
+}
+
+function domains(bound: Bound): { table: string; column: string; indexed: boolean }[] {
+  const seen = new Map<string, { table: string; column: string; indexed: boolean }>();
+  for (const { table, column } of bound.scope.injections) {
+    const relation = bound.scope.reads.find(one => one.quoted === table);
+    const indexed = Boolean(relation?.indexes.some(index => index.columns[0] === column && !index.partial));
+    seen.set(`${table} ${column}`, { table, column, indexed });
+  }
+  return [...seen.values()];
+}

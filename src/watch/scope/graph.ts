@@ -1,0 +1,77 @@
+import type { Column, Relation } from '../../catalog/relation.ts';
+
+/**
+ * Which rows can matter to which key: a directed graph over (occurrence, column).
+ *
+ * An edge x → y says: a row that holds v in x can only matter to results that hold v in y. So whatever reaches the key
+ * column k by edges alone holds the key itself, and a column that reaches another table's column tells where to look
+ * further. The edges are column equalities (ON and WHERE conjuncts, correlations) plus the ways out of sub-selects; an
+ * outer join's equality binds its nullable side only, so it has one direction.
+ */
+export class Graph {
+  readonly occurrences: Occurrence[] = [];
+  readonly #edges = new Map<Vertex, Set<Vertex>>();
+  #virtual = 0;
+
+  table(relation: Relation, text: Span | undefined): Occurrence {
+    const occurrence = { id: this.occurrences.length, relation, text };
+    this.occurrences.push(occurrence);
+    return occurrence;
+  }
+
+  /** A column that is no table's: of a set operation, or merged by USING. */
+  virtual(family: number): Vertex {
+    return `v${this.#virtual++}.${family}`;
+  }
+
+  edge(from: Vertex, to: Vertex): void {
+    if (!sameEquality(this.family(from), this.family(to))) return;
+    const out = this.#edges.get(from);
+    if (out) out.add(to);
+    else this.#edges.set(from, new Set([to]));
+  }
+
+  /** All that `from` reaches, itself included. */
+  reach(from: Vertex): Set<Vertex> {
+    const seen = new Set([from]);
+    for (const vertex of seen) for (const next of this.#edges.get(vertex) ?? []) seen.add(next);
+    return seen;
+  }
+
+  family(vertex: Vertex): number {
+    if (vertex.startsWith('v')) return Number(vertex.split('.')[1]);
+    return this.parts(vertex).column.family;
+  }
+
+  parts(vertex: Vertex): { occurrence: Occurrence; column: Column } {
+    const dot = vertex.indexOf('.');
+    const occurrence = this.occurrences[Number(vertex.slice(0, dot))];
+    const column = occurrence?.relation.columns.find(one => one.name === vertex.slice(dot + 1));
+    if (!occurrence || !column) throw new Error(`no vertex ${vertex}`);
+    return { occurrence, column };
+  }
+}
+
+/** `<occurrence>.<column>` of a table, `v<n>.<type>` of a virtual column. */
+export type Vertex = string;
+
+export const vertex = (occurrence: Occurrence, column: string): Vertex => `${occurrence.id}.${column}`;
+
+/** One mention of a base table in a query; `text`: where its name stands, in bytes, if it stands in the user's text. */
+export interface Occurrence {
+  readonly id: number;
+  readonly relation: Relation;
+  readonly text: Span | undefined;
+}
+
+export interface Span {
+  readonly from: number;
+  /** The name it goes by when it has no alias. */
+  readonly bare: string | undefined;
+}
+
+/** Equal values print alike only within a family: 5 = 5.00, yet '5.00' is no bigint. */
+function sameEquality(a: number, b: number): boolean {
+  const family = (oid: number) => ([20, 21, 23].includes(oid) ? 20 : [25, 1043].includes(oid) ? 25 : oid);
+  return family(a) === family(b);
+}

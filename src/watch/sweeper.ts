@@ -1,0 +1,150 @@
+import type { Config } from '../config.ts';
+import { type Pool, describe } from '../db/pool.ts';
+import type { Bound } from '../find/bind.ts';
+import { recheck } from '../find/recheck.ts';
+import { find } from '../find/find.ts';
+import { EvenkeelError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Bindings } from '../roster/bindings.ts';
+import type { Self } from '../roster/roster.ts';
+import { Service } from '../service.ts';
+import { type Pace, nextPace } from './chunk.ts';
+import { Duty } from './duty.ts';
+import { type Lease, dropLease, takeLease } from './lease.ts';
+import { afterTimeout, beginChunk, endChunk, sweepChunk } from './sweep.ts';
+
+export interface SweeperParts {
+  readonly pool: Pool;
+  readonly replica: Pool | undefined;
+  readonly bindings: Bindings;
+  readonly self: Self;
+  readonly config: Config;
+  readonly log: Log;
+  /** Something new is in the ledger. */
+  readonly found: () => void;
+}
+
+/** Seconds that a lease lasts; another process takes over when it has run out. */
+const leaseSeconds = 6;
+
+/** Sweeps invariant after invariant, chunk by chunk, within its duty cycle; only while it holds the lease. */
+export class Sweeper {
+  readonly #parts: SweeperParts;
+  readonly #duty: Duty;
+  readonly #paces = new Map<string, Pace>();
+  readonly #keeper: Service;
+  readonly #walker: Service;
+  #lease: Lease | undefined;
+  #turn = 0;
+
+  constructor(parts: SweeperParts) {
+    this.#parts = parts;
+    this.#duty = new Duty(parts.pool, parts.config.sweepDuty);
+    this.#keeper = new Service('lease', 1_500, parts.log, () => this.#keep());
+    this.#walker = new Service('sweep', 200, parts.log, () => this.#step());
+  }
+
+  start(): void {
+    this.#keeper.start();
+    this.#walker.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#keeper.stop(), this.#walker.stop()]);
+    if (this.#lease) await dropLease(this.#parts.pool, this.#lease).catch(() => {});
+  }
+
+  /** One full pass over every invariant of this process, at full speed; waits for the lease. */
+  async pass(): Promise<void> {
+    const { bindings } = this.#parts;
+    for (const bound of bindings.own) {
+      let done = false;
+      while (!done) {
+        await this.#keep();
+        if (!this.#lease) throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
+        done = (await this.#chunk(bound, this.#lease)).done;
+      }
+    }
+    if (this.#lease) await dropLease(this.#parts.pool, this.#lease);
+  }
+
+  async #keep(): Promise<void> {
+    const lease = await takeLease(this.#parts.pool, 'sweep', this.#parts.self.id, leaseSeconds);
+    if (lease && lease.fence !== this.#lease?.fence) {
+      this.#parts.log.debug(`sweeping (fence ${lease.fence})`);
+      this.#walker.wake();
+    }
+    this.#lease = lease;
+  }
+
+  /** One chunk of whichever invariant is next; how long to pause. */
+  async #step(): Promise<number> {
+    const lease = this.#lease;
+    if (!lease) return 500;
+    const due = await this.#nextDue();
+    if (!due) return 100;
+    const { ms, done } = await this.#chunk(due, lease);
+    if (done) this.#turn++;
+    return this.#duty.pauseAfter(ms, due.table.oid);
+  }
+
+  async #nextDue(): Promise<Bound | undefined> {
+    const { rows } = await this.#parts.pool.query<{ name: string }>(
+      'select name from evenkeel.invariant where retired_at is null and next_pass_at <= clock_timestamp()',
+    );
+    const due = new Set(rows.map(row => row.name));
+    const own = this.#parts.bindings.own;
+    for (let i = 0; i < own.length; i++) {
+      const bound = own[(this.#turn + i) % own.length];
+      if (bound && due.has(bound.name)) {
+        this.#turn = (this.#turn + i) % own.length;
+        return bound;
+      }
+    }
+    return undefined;
+  }
+
+  async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean }> {
+    const { pool, replica, config, log, found, bindings } = this.#parts;
+    const progress = await beginChunk(pool, bound);
+    const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
+    try {
+      const chunk = await sweepChunk(replica ?? pool, bound, progress, pace);
+      const next = chunk.cursor ? nextPace(pace, chunk.ms) : pace;
+      this.#paces.set(bound.name, next);
+      let counts = { opened: 0, cleared: 0 };
+      if (chunk.suspects.length > 0) {
+        const suspects = { invariant: bound.name, keys: await this.#listable(bound, chunk.suspects) };
+        counts = await find(pool, bound, suspects, config.statementTimeoutMs);
+      }
+      if (chunk.cursor === undefined) await recheck(pool, bound, progress.passStartedAt, config.statementTimeoutMs);
+      const pause = bound.everyMs ?? config.sweepPauseMs;
+      if (!(await endChunk(pool, bound, lease, chunk, next, pause))) this.#lease = undefined;
+      if (counts.opened > 0 || chunk.cursor === undefined) found();
+      return { ms: chunk.ms, done: chunk.cursor === undefined };
+    } catch (error) {
+      const slower = afterTimeout(error, pace, bound);
+      if (slower) {
+        this.#paces.set(bound.name, slower);
+        return { ms: 1_000, done: false };
+      }
+      if (!(error instanceof EvenkeelError)) throw error;
+      log.warn(`${bound.name}: ${describe(error)}`);
+      await bindings.fail(bound.name, error);
+      return { ms: 100, done: true };
+    }
+  }
+
+  /** Where nothing will be healed by itself, a list of ten thousand is enough for a person; the rest is counted. */
+  async #listable<T>(bound: Bound, keys: readonly T[]): Promise<readonly T[]> {
+    const { rows } = await this.#parts.pool.query<{ heals: boolean; n: string }>(
+      `select mode = 'heal' and held_at is null as heals,
+              (select count(*) from (select from evenkeel.violation v where v.invariant = i.name limit $2) x) as n
+         from evenkeel.invariant i where name = $1`,
+      [bound.name, mostListed],
+    );
+    const row = rows[0];
+    return !row || (row.heals && bound.invariant.guard === null) ? keys : keys.slice(0, Math.max(0, mostListed - Number(row.n)));
+  }
+}
+const mostListed = 10_000;
