@@ -1,6 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { SkippedReporter } from './test/support/skipped.ts';
 
+/** Where the continuous integration wants its report; see .ci/run. */
+const outputFile = process.env['EVENKEEL_TEST_JSON'];
+const report: ['json', { outputFile: string }][] = outputFile ? [['json', { outputFile }]] : [];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -10,6 +14,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    reporters: ['default', new SkippedReporter()],
+    reporters: [...report, 'default', new SkippedReporter()],
   },
 });
