@@ -1,0 +1,242 @@
+import { inspect } from 'node:util';
+import { Fault, attempt } from './declare/fault.ts';
+import { didYouMean, distance } from './declare/guess.ts';
+import { columns } from './declare/names.ts';
+import { duration, oneOf } from './declare/values.ts';
+import { EvenkeelError, EvenkeelErrors } from './errors.ts';
+
+/** One environment variable. README's table is held to these rows by a test. */
+export interface Setting<T = unknown> {
+  readonly name: string;
+  /** As it would be written; '' for none. */
+  readonly default: string;
+  readonly meaning: string;
+  /** @throws Fault saying what is wrong, without the value */
+  readonly parse: (text: string) => T;
+  /** Its value may hold a password: print it through `masked` only. */
+  readonly secret?: boolean;
+}
+
+const setting = <T>(
+  name: string,
+  otherwise: string,
+  parse: (text: string) => T,
+  meaning: string,
+  secret = false,
+): Setting<T> => ({ name, default: otherwise, meaning, parse, secret });
+
+export const settings = {
+  databaseUrl: setting('DATABASE_URL', '', optional(postgresUrl), 'the database to keep consistent', true),
+  invariants: setting('EVENKEEL_INVARIANTS', './invariants', text => text, 'the folder with the invariants'),
+  mode: setting(
+    'EVENKEEL_MODE',
+    'heal',
+    oneOf('heal', 'observe'),
+    '`heal`: each invariant does as it declares; `observe`: nothing is written, whatever they declare',
+  ),
+  alertUrl: setting(
+    'EVENKEEL_ALERT_URL',
+    '',
+    optional(webUrl),
+    'a Slack-compatible webhook that is told what was held, parked, or is overdue',
+    true,
+  ),
+  sweepDuty: setting(
+    'EVENKEEL_SWEEP_DUTY',
+    '0.1',
+    share,
+    "share of one connection's time that sweeping may use, above 0 and up to 1",
+  ),
+  sweepPauseMs: setting(
+    'EVENKEEL_SWEEP_PAUSE',
+    '1s',
+    atLeast('0s'),
+    'the least pause between two passes of one invariant',
+  ),
+  replicaUrl: setting('EVENKEEL_REPLICA_URL', '', optional(postgresUrl), 'a standby to sweep from', true),
+  healers: setting('EVENKEEL_HEALERS', '2', whole(1, 64), 'heal transactions at once in this process'),
+  batch: setting(
+    'EVENKEEL_BATCH',
+    '1000',
+    whole(1, 100_000),
+    'the most violations healed in one transaction',
+  ),
+  pool: setting(
+    'EVENKEEL_POOL',
+    '6',
+    whole(3, 500),
+    'connections of this process, two more than healers at least',
+  ),
+  statementTimeoutMs: setting(
+    'EVENKEEL_STATEMENT_TIMEOUT',
+    '1s',
+    atLeast('10ms'),
+    "the longest that asking an invariant again may take; a sweep's chunks have their own limit",
+  ),
+  journalKeepMs: setting(
+    'EVENKEEL_JOURNAL_KEEP',
+    '90d',
+    atLeast('1h'),
+    'how long journal entries are kept, and can be undone',
+  ),
+  repeats: setting(
+    'EVENKEEL_REPEATS',
+    '10',
+    whole(1, 1_000_000),
+    'heals of one subject within an hour before it is parked as oscillating',
+  ),
+  log: setting(
+    'EVENKEEL_LOG',
+    'info',
+    oneOf('quiet', 'info', 'debug'),
+    '`quiet`, `info` or `debug`, on stderr',
+  ),
+  secretColumns: setting(
+    'EVENKEEL_SECRET_COLUMNS',
+    '',
+    text => (text === '' ? [] : columns(text)),
+    'columns, separated by commas, whose values are masked on the terminal, in logs and in alerts',
+  ),
+} as const satisfies Record<string, Setting>;
+
+export type SettingKey = keyof typeof settings;
+
+/** Durations are in milliseconds. JSON and console.log show it with passwords masked. */
+export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof settings)[Key]['parse']> };
+
+/**
+ * Reads every setting once. An empty variable counts as unset.
+ * @param flags values of command-line flags, as text; they win over the environment
+ * @throws EvenkeelError `bad-setting`, or EvenkeelErrors where there are several
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  flags: Partial<Record<SettingKey, string | undefined>> = {},
+): Config {
+  const errors = unknownNames(env);
+  const wrong = (message: string, hint?: string) => {
+    errors.push(new EvenkeelError('bad-setting', message, hint === undefined ? {} : { hint }));
+  };
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  for (const [key, { name, parse, secret, default: otherwise }] of entries()) {
+    const flag = flags[key];
+    const text = (flag ?? env[name] ?? '').trim() || otherwise;
+    const tried = attempt(() => parse(text));
+    if ('value' in tried) values[key] = tried.value;
+    else {
+      const called =
+        flag === undefined
+          ? name
+          : `--${key.replace(/Ms$/, '').replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`;
+      wrong(`${called}=${secret ? masked(text) : text}: ${tried.fault.message}`, tried.fault.hint);
+    }
+  }
+  const config = values as Config;
+  if (errors.length === 0 && config.pool < config.healers + 2) {
+    wrong(
+      `${settings.pool.name}=${config.pool}: ${config.healers} healers need at least ${config.healers + 2}`,
+      'Beside the healers one connection sweeps, and one keeps the lease alive.',
+    );
+  }
+  if (errors.length > 1) throw new EvenkeelErrors(errors);
+  if (errors[0]) throw errors[0];
+  const show = { enumerable: false, value: () => printable(config) };
+  return Object.freeze(Object.defineProperties(config, { toJSON: show, [inspect.custom]: show }));
+}
+
+/** The settings by their keys, fit for eyes and logs: what may hold a password is masked. */
+export function printable(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    entries().map(([key, { secret }]) => {
+      const value: unknown = config[key];
+      return [key, secret && typeof value === 'string' ? masked(value) : value];
+    }),
+  );
+}
+
+/**
+ * A URL without its password, and without the path where that is the secret (webhooks).
+ * Takes anything that may have been meant as a URL; shows too little rather than too much.
+ */
+export function masked(text: string): string {
+  const [, scheme = '', address = ''] = /^(\w+:\/\/)?(.*)$/s.exec(text) ?? [];
+  const shown = address
+    .replace(/((?:ssl)?passw(?:or)?d\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s&#]*)/gi, '$1***')
+    // A password may hold any mark, unescaped: it ends at the last @, or nowhere. A port is no password.
+    .replace(/^([^:@/]*):.*@/s, '$1:***@')
+    .replace(/^([^:@/[]*):(?!\*\*\*@|\d+(?:[/?#]|$)).*$/s, '$1:***');
+  if (/^postgres(ql)?:/i.test(scheme) || /^\w+\s*=/.test(address)) return scheme + shown;
+  return scheme + shown.replace(/^([^/?#]*)[/?#].+$/s, '$1/***');
+}
+
+const entries = () => Object.entries(settings) as [SettingKey, Setting][];
+
+function unknownNames(env: Readonly<Record<string, string | undefined>>): EvenkeelError[] {
+  const known = entries().map(([, { name }]) => name);
+  const own = known.filter(name => name.startsWith(prefix));
+  const misspelt = (name: string) => own.some(other => distance(name.toUpperCase(), other) <= 2);
+  return Object.entries(env)
+    .filter(([name]) => !known.includes(name) && !foreign.test(name))
+    .filter(([name]) => name.toUpperCase().startsWith(prefix) || misspelt(name))
+    .map(([name, value]) => {
+      // The prefix that all names share would make any two of them alike.
+      const meant = misspelt(name)
+        ? didYouMean(name, own)
+        : didYouMean(
+            name.slice(prefix.length),
+            own.map(other => other.slice(prefix.length)),
+          ).replace("'", `'${prefix}`);
+      return new EvenkeelError(
+        'bad-setting',
+        `${name}=${masked(value ?? '')}: there is no such setting${meant}`,
+      );
+    });
+}
+
+const prefix = 'EVENKEEL_';
+
+/** Kubernetes puts these into every pod beside a service called evenkeel; and the tests have a prefix. */
+const foreign = /^EVENKEEL_(SERVICE_(HOST|PORT)|PORT|TEST)(_|$)/;
+
+function optional<T>(parse: (text: string) => T): (text: string) => T | undefined {
+  return text => (text === '' ? undefined : parse(text));
+}
+
+function atLeast(least: string): (text: string) => number {
+  return text => duration(text, duration(least));
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return text => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (number >= least && number <= most) return number;
+    throw new Fault(`expected a whole number from ${least} to ${most}`);
+  };
+}
+
+function share(text: string): number {
+  const number = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+  if (number > 0 && number <= 1) return number;
+  throw new Fault('expected a number above 0 and up to 1');
+}
+
+function postgresUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text)) {
+    throw new Fault('expected a URL that begins with postgres://', {
+      hint: 'postgres://user:password@host:5432/database',
+    });
+  }
+  return parsed(text);
+}
+
+function webUrl(text: string): string {
+  if (!/^https?:\/\//.test(text)) throw new Fault('expected a URL that begins with https://');
+  return parsed(text);
+}
+
+function parsed(text: string): string {
+  if (URL.canParse(text)) return text;
+  throw new Fault('it is not a URL', {
+    hint: 'Write :, /, @, # and ? in a password as %3A, %2F, %40, %23 and %3F.',
+  });
+}

@@ -1,0 +1,68 @@
+import { Fault } from './fault.ts';
+import { didYouMean } from './guess.ts';
+import { Reader } from './names.ts';
+import { insert, park, remove, set, type Remedy } from './remedy.ts';
+
+/** Words that people bring from SQL and elsewhere, and what says the same here. */
+const instead: Record<string, string> = {
+  update: 'set',
+  upsert: 'set; insert',
+  delete: 'remove',
+  append: 'insert table(col, …)',
+  none: 'no `heal` line at all: then a person decides',
+};
+
+/** `remedy[; remedy]`, as in a header: `set a, "B"; insert; remove`, `insert ledger(id, amount)`, `park the reason`. */
+export function remedies(text: string): Remedy[] {
+  const reader = new Reader(text);
+  const heal: Remedy[] = [];
+  do heal.push(remedy(reader));
+  while (reader.take(';') && !reader.done);
+  if (!reader.done) reader.fail(`expected ; or the end, found ${reader.next}`);
+  return heal;
+}
+
+function remedy(reader: Reader): Remedy {
+  const start = reader.at;
+  const word = /^[\w-]*/.exec(reader.text.slice(start))![0];
+  if (word === '') reader.fail(`expected a remedy, found ${reader.next}`);
+  reader.take(word);
+  const ends = reader.done || reader.text[reader.at] === ';';
+  switch (word) {
+    case 'set':
+      if (ends) return set();
+      return set(...setColumns(reader));
+    case 'insert':
+      return ends ? insert() : append(reader);
+    case 'remove':
+      return remove();
+    case 'park': {
+      const reason = /^[^;]*/.exec(reader.text.slice(reader.at))![0];
+      if (reason === '') throw new Fault('park needs a reason: it is what a person reads', { at: start });
+      reader.take(reason);
+      return park(reason);
+    }
+    default: {
+      const better = Object.hasOwn(instead, word.toLowerCase()) ? instead[word.toLowerCase()] : undefined;
+      const meant = better ? `; write ${better}` : didYouMean(word, ['set', 'insert', 'remove', 'park']);
+      throw new Fault(`unknown remedy '${word}'${meant}`, { at: start });
+    }
+  }
+}
+
+function setColumns(reader: Reader): string[] {
+  const columns = reader.columns();
+  if (reader.text[reader.at] !== '=') return columns;
+  const hint = "Put the value in the SELECT: select …, 'failed' as status, with heal: set status.";
+  return reader.fail('set only names columns of the result; values stand in the SELECT', hint);
+}
+
+function append(reader: Reader): Remedy {
+  const start = reader.at;
+  const table = reader.table();
+  if (/^into$/i.test(table)) throw new Fault('write insert table(col, …), without into', { at: start });
+  if (!reader.take('(')) reader.fail(`insert ${table} has to name its columns: insert ${table}(col, …)`);
+  const [first, ...others] = reader.columns();
+  if (!reader.take(')')) reader.fail(`expected , or ), found ${reader.next}`);
+  return insert(table, first!, ...others);
+}

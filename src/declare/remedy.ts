@@ -1,0 +1,92 @@
+import { EvenkeelError } from '../errors.ts';
+import { Fault, attempt } from './fault.ts';
+import { literal, type Literal } from './literal.ts';
+import { sentence } from './values.ts';
+import { table } from './names.ts';
+import { calledFrom } from './place.ts';
+import { what } from './sql.ts';
+
+/**
+ * Remedies are values, so that they can be shown, proved, journaled and undone.
+ * Strings name result columns; `set({ column: value })` means the literal value.
+ */
+export type Remedy =
+  | { readonly do: 'set'; readonly columns: readonly string[] | 'all' }
+  | { readonly do: 'assign'; readonly values: Readonly<Record<string, string | null>> }
+  | { readonly do: 'insert' }
+  | { readonly do: 'append'; readonly table: string; readonly columns: readonly string[] }
+  | { readonly do: 'remove' }
+  | { readonly do: 'park'; readonly reason: string };
+
+type Does<Verb extends Remedy['do']> = Extract<Remedy, { do: Verb }>;
+
+/** Updates the governed row with the columns of the result: all of them, or those named. */
+export function set(...columns: string[]): Does<'set'>;
+/** Updates the governed row with these very values. A handler returns it; an invariant can't hold it. */
+export function set(values: Readonly<Record<string, Literal>>): Does<'assign'>;
+export function set(...given: readonly unknown[]): Does<'set'> | Does<'assign'> {
+  return made(set, (): Does<'set'> | Does<'assign'> => {
+    const [values] = given;
+    if (given.length === 1 && typeof values === 'object' && values !== null && !Array.isArray(values)) {
+      return { do: 'assign', values: literals(values) };
+    }
+    return { do: 'set', columns: given.length === 0 ? 'all' : columnNames(given) };
+  });
+}
+
+/** Adds the missing row. */
+export function insert(): Does<'insert'>;
+/** Adds a row to another table (`[schema.]table`): a compensation. Its columns are named like the result's. */
+export function insert(table: string, ...columns: [string, ...string[]]): Does<'append'>;
+export function insert(...given: readonly unknown[]): Does<'insert'> | Does<'append'> {
+  return made(insert, (): Does<'insert'> | Does<'append'> => {
+    if (given.length === 0) return { do: 'insert' };
+    const [into, ...columns] = given;
+    if (typeof into !== 'string')
+      throw new Fault(`insert(table, column, …) takes strings, not ${what(into)}`);
+    if (columns.length === 0) throw new Fault(`insert('${into}') names no columns`);
+    return { do: 'append', table: table(into), columns: columnNames(columns) };
+  });
+}
+
+/** Deletes the governed row. */
+export function remove(): Does<'remove'> {
+  return Object.freeze({ do: 'remove' });
+}
+
+/** A person decides, and is told why. */
+export function park(reason: string): Does<'park'> {
+  return made(park, () => {
+    if (typeof reason !== 'string') throw new Fault(`park(reason) takes a string, not ${what(reason)}`);
+    if (reason.trim() === '') throw new Fault('park needs a reason: it is what a person reads');
+    return { do: 'park', reason: sentence(reason) };
+  });
+}
+
+function made<R extends Remedy>(maker: (...args: never[]) => Remedy, make: () => R): R {
+  const tried = attempt(make);
+  if ('value' in tried) return Object.freeze(tried.value);
+  const { message, hint } = tried.fault;
+  const place = calledFrom(maker);
+  throw new EvenkeelError('bad-remedy', message, hint === undefined ? { place } : { place, hint });
+}
+
+function columnNames(given: readonly unknown[]): readonly string[] {
+  const names = given.map(name => {
+    if (typeof name !== 'string') throw new Fault(`a column is named by a string, not ${what(name)}`);
+    if (name === '') throw new Fault("a column's name can't be empty");
+    return name;
+  });
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Fault(`column '${twice}' is named twice`);
+  return Object.freeze(names);
+}
+
+function literals(values: object): Readonly<Record<string, string | null>> {
+  const entries = Object.entries(values);
+  if (entries.length === 0) throw new Fault('set({}) sets nothing');
+  // fromEntries defines properties, so that a column called __proto__ is one.
+  return Object.freeze(
+    Object.fromEntries(entries.map(([column, value]) => [column, literal(column, value)])),
+  );
+}

@@ -1,0 +1,59 @@
+import { Fault } from './fault.ts';
+import type { Invariant } from './invariant.ts';
+import type { Remedy } from './remedy.ts';
+
+/** What a declaration may not say, as far as it can be told without a database; each with the key it is about. */
+export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'heal' | 'mode'>) {
+  const found: { key: 'heal' | 'mode'; fault: Fault }[] = [];
+  const say = (key: 'heal' | 'mode', message: string, hint: string) => {
+    found.push({ key, fault: new Fault(message, { hint }) });
+  };
+  const does = (verb: Remedy['do']) => heal.some(remedy => remedy.do === verb);
+
+  for (const verb of ['set', 'insert', 'remove', 'park'] as const) {
+    const times = heal.filter(remedy => remedy.do === verb).length;
+    if (times > 1)
+      say('heal', `${verb} is named ${times === 2 ? 'twice' : `${times} times`}`, 'Name each remedy once.');
+  }
+  if (does('assign')) {
+    say(
+      'heal',
+      'set({ column: value }) is what a handler returns; an invariant names result columns',
+      "Put the literal in the SELECT: select …, 'failed' as status, with heal: set('status').",
+    );
+  }
+  if (form === 'should' && does('append')) {
+    say(
+      'heal',
+      'inserting into another table goes only with `broken`',
+      'With `should`, insert adds the missing row; write a compensation as a `broken` invariant.',
+    );
+  }
+  if (form === 'broken') {
+    if (does('insert')) {
+      say(
+        'heal',
+        'insert without a table goes only with `should`: a broken row exists',
+        'Name the table: insert table(col, …).',
+      );
+    }
+    if (does('set') && does('remove')) {
+      say('heal', 'set and remove together make no sense: the row would be gone', 'Name one of them.');
+    }
+    if (does('park') && heal.length > 1) {
+      say(
+        'heal',
+        'park leaves it to a person, so with `broken` it stands alone',
+        'Leave out park, or the others.',
+      );
+    }
+  }
+  if (mode === 'heal' && heal.length === 0) {
+    say(
+      'mode',
+      'nothing says how to heal',
+      'Name a remedy with heal, or leave the mode out: then it observes.',
+    );
+  }
+  return found;
+}

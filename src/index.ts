@@ -1,0 +1,8 @@
+/** The public door: what a file in `invariants/` imports. */
+export { invariant } from './declare/invariant.ts';
+export { insert, park, remove, set } from './declare/remedy.ts';
+export { sql } from './declare/sql.ts';
+export type { Definition, Governed, Heal, Invariant } from './declare/invariant.ts';
+export type { Literal } from './declare/literal.ts';
+export type { Remedy } from './declare/remedy.ts';
+export type { Sql } from './declare/sql.ts';
