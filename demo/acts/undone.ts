@@ -1,0 +1,54 @@
+/** Guarantee 4: a heal is undone by a person, and then left alone, although each sweep sees the row again. */
+import { isRight } from '../judge/rules.ts';
+import { inert } from '../screen/paint.ts';
+import { BrokenPromise, until, type Act, type Stage } from './act.ts';
+
+const invariant = 'billing-mirror';
+const sweeps = 3;
+
+export const undone: Act = {
+  title: 'A person disagrees with a heal',
+  async play(stage) {
+    const { crew, judge, screen, town } = stage;
+    await stage.gremlin.strike('stale');
+    const fault = (await judge.faults()).findLast(({ kind }) => kind === 'stale')!;
+    const right = () => isRight(town.watched, invariant, fault.subject);
+    const heals = () =>
+      judge
+        .entries()
+        .filter(
+          entry =>
+            entry.invariant === invariant && entry.action === 'set' && entry.subject[0] === fault.subject[0],
+        );
+    const [entry] = await until(stage, 'a heal to undo', 15, async () => heals().length > 0 && heals());
+
+    await crew.run('undo', String(entry!.id));
+    const row = `${invariant} ${inert(fault.subject[0])}`;
+    screen.say(
+      `  $ evenkeel undo ${entry!.id}        the copy of subscription ${inert(fault.subject[0])} is as it was before`,
+    );
+    if (await right()) throw new BrokenPromise('the undo restored nothing');
+
+    const seen = await passes(stage);
+    await until(stage, `${sweeps} more sweeps`, 30, async () => (await passes(stage)) >= seen + sweeps);
+    if (heals().length > 1 || (await right())) throw new BrokenPromise('it was healed again');
+    screen.say(`  swept ${sweeps} more times, seen each time, left alone each time`);
+
+    await crew.run('resume', ...resumed(fault.subject));
+    await until(stage, 'healed once resumed', 15, right);
+    screen.say(`  $ evenkeel resume ${row}        and it is healed again`);
+  },
+};
+
+/** How the CLI names a subject. */
+function resumed(subject: readonly string[]): string[] {
+  return [invariant, ...subject];
+}
+
+async function passes({ town }: Stage): Promise<number> {
+  const { rows } = await town.watched.query<{ passes: number }>(
+    'select passes::int from evenkeel.invariant where name = $1',
+    [invariant],
+  );
+  return rows[0]?.passes ?? 0;
+}
