@@ -13,7 +13,8 @@ function printRemedy(remedy: Remedy): string {
     case 'assign': {
       // No header can hold it; this is for reading.
       const values = Object.entries(remedy.values).map(
-        ([column, value]) => `${quote(column)} = ${value === null ? 'null' : `'${value.replaceAll("'", "''")}'`}`,
+        ([column, value]) =>
+          `${quote(column)} = ${value === null ? 'null' : `'${value.replaceAll("'", "''")}'`}`,
       );
       return `set ${values.join(', ')}`;
     }
