@@ -223,7 +223,7 @@ async function write(
     const id = keyId(violation.key);
     for (const { do: action } of writes) {
       if (action === 'append') continue;
-      const columns = action === 'set' ? bound.sets : imaged;
+      const columns = action === 'set' ? bound.sets : [...key, ...imaged];
       healing.entries.push({
         ...common(order, violation.key),
         action,
@@ -237,7 +237,8 @@ async function write(
   }
   for (const { entry, table: to, key: columns } of appended) {
     const [image] = (await readRows(tx, to, columns, to.columns.filter(one => !columns.includes(one)), [entry.key])).values();
-    healing.entries.push({ ...entry, after: image ?? null });
+    const declared = bound.appends.find(one => one.table === to)?.remedy.columns ?? [];
+    healing.entries.push({ ...entry, after: wrote(image, to.columns.filter(({ name }) => declared.includes(name))) });
     if (image) changes.push({ table: to, images: [image] });
   }
   changes.push(...(await effects(healing, order, counted, expected, related, after.values())));
