@@ -5,8 +5,8 @@ import type { Pool } from '../db/pool.ts';
  * Sends what `raise` queued to a Slack-compatible webhook: all that waits goes into one message, so that a flood is one
  * message. At least once, with growing pauses; without a URL the queue is only a record.
  */
-export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): Promise<number> {
-  if (!config.alertUrl) return 0;
+export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): Promise<void> {
+  if (!config.alertUrl) return;
   // A lease of a minute on the rows, not an open transaction: a slow webhook must not hold a snapshot.
   const { rows } = await pool.query<{ id: string; kind: string; text: string; at: Date }>(
     `update evenkeel.alert a
@@ -16,7 +16,7 @@ export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): 
                     order by id limit 1000 for update skip locked)
       returning id, kind, text, at`,
   );
-  if (rows.length === 0) return 0;
+  if (rows.length === 0) return;
   const lines = rows.toSorted((a, b) => Number(a.id) - Number(b.id)).map(({ text }) => `• ${text}`);
   const shown = lines.slice(0, 20);
   if (lines.length > shown.length) shown.push(`… and ${lines.length - shown.length} more: \`evenkeel status\``);
@@ -30,5 +30,4 @@ export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): 
   await response.body?.cancel();
   if (!response.ok) throw new Error(`the alert webhook answered ${response.status}`);
   await pool.query('update evenkeel.alert set sent_at = clock_timestamp() where id = any($1)', [rows.map(({ id }) => id)]);
-  return rows.length;
 }
