@@ -26,8 +26,8 @@ import { version } from './version.ts';
  */
 export interface Engine {
   readonly bindings: Bindings;
-  /** One full pass over everything, then healing until nothing is due. */
-  once(): Promise<void>;
+  /** One full pass over everything, then healing until nothing is due. `swept` is called between the two. */
+  once(swept?: () => void): Promise<void>;
   start(): void;
   /** Ends what is under way, at most a heal; then everything is closed. */
   stop(): Promise<void>;
@@ -59,8 +59,9 @@ export async function createEngine(config: Config, url: string, invariants: read
 
   return {
     bindings,
-    async once() {
+    async once(swept) {
       await sweeper.pass();
+      swept?.();
       if (writes) await healers.drain();
       await sendAlerts(pool, config);
       await close([]);

@@ -1,17 +1,17 @@
--- Brings the ledger in line with a look. $1 invariant · $2 keys found right (json) · $3 violations (json) · $4 grace in ms.
+-- Brings the ledger in line with a look. $1 invariant · $2 keys found right · $3 to $6 violations: key, kind,
+-- evidence, wanted · $7 grace in ms. Keys are text[] written as text.
 -- A subject that was undone or is held goes to that state. `changed_at` restarts when the violation looks different; grace
 -- then begins again, but no more than ten times: a row that never holds still is believed in the end.
 with right_now as (
-  select array(select jsonb_array_elements_text(k)) as key from jsonb_array_elements($2::jsonb) k
+  select k::text[] as key from unnest($2::text[]) k
 ), cleared as (
   delete from evenkeel.violation v using right_now r where v.invariant = $1 and v.key = r.key returning 1
 ), unleft as (
   delete from evenkeel.leave l using right_now r
    where l.invariant = $1 and l.key = r.key and l.entry is not null
 ), found as (
-  select array(select jsonb_array_elements_text(f->'key')) as key, f->>'kind' as kind,
-         f->'evidence' as evidence, f->'wanted' as wanted
-    from jsonb_array_elements($3::jsonb) f
+  select key::text[] as key, kind, evidence::jsonb as evidence, wanted::jsonb as wanted
+    from unnest($3::text[], $4::text[], $5::text[], $6::text[]) f(key, kind, evidence, wanted)
 ), lifted as (
   -- Undone subjects are left alone while what was restored still stands.
   delete from evenkeel.leave l using found f
@@ -27,12 +27,12 @@ with right_now as (
 ), opened as (
   insert into evenkeel.violation as v (invariant, key, state, kind, evidence, wanted, due_at)
   select $1, f.key, coalesce(l.state, 'open'), f.kind, f.evidence, f.wanted,
-         clock_timestamp() + make_interval(secs => $4::float8 / 1000)
+         clock_timestamp() + make_interval(secs => $7::float8 / 1000)
     from found f left join left_alone l on l.key = f.key
   on conflict (invariant, key) do update
      set kind = excluded.kind, evidence = excluded.evidence, wanted = excluded.wanted, changed_at = clock_timestamp(),
          state = case when v.state in ('undone', 'held') then excluded.state else v.state end,
-         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $4::float8 / 1000)
+         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
                        then excluded.due_at else least(v.due_at, excluded.due_at) end
    where (v.kind, v.evidence, v.wanted) is distinct from (excluded.kind, excluded.evidence, excluded.wanted)
   returning (xmax = 0) as fresh

@@ -20,7 +20,9 @@ export interface Limits {
 }
 
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A text[] as Postgres writes it: arrays of arrays have no other way through a parameter. */
+export const arrayText = (items: readonly (string | null)[]): string =>
+  `{${items.map(item => (item === null ? 'null' : `"${item.replace(/["\\]/g, String.raw`\$&`)}"`)).join(',')}}`;
 
 /** Rows as arrays of raw text: exact for every type, and never parsed. */
 export async function ask(tx: Tx, text: string, values: unknown[] = []): Promise<(string | null)[][]> {
@@ -79,6 +81,8 @@ function opening(limits: Limits): string {
     intervalstyle: 'postgres',
     extra_float_digits: '1',
     bytea_output: 'hex',
+    jit: 'off',
+    random_page_cost: '1.1',
     statement_timeout: String(Math.ceil(limits.statement)),
     lock_timeout: String(limits.lock ?? 500),
     idle_in_transaction_session_timeout: String(limits.idle ?? 10_000),

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/pool.ts';
+import { type Tx, arrayText } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
 import type { Bound } from './bind.ts';
 import { type Key, type Violation, keyId } from './ask.ts';
@@ -18,8 +18,11 @@ export async function record(
   const silent = asked.filter(key => !found.has(keyId(key)));
   const { rows } = await tx.query<{ opened: number; cleared: number }>(recordText, [
     bound.name,
-    JSON.stringify(silent),
-    JSON.stringify(violations.map(({ key, kind, evidence, wanted }) => ({ key, kind, evidence, wanted }))),
+    silent.map(arrayText),
+    violations.map(({ key }) => arrayText(key)),
+    violations.map(({ kind }) => kind),
+    violations.map(({ evidence }) => JSON.stringify(evidence)),
+    violations.map(({ wanted }) => JSON.stringify(wanted)),
     bound.invariant.graceMs,
   ]);
   const counts = rows[0] ?? { opened: 0, cleared: 0 };

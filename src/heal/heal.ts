@@ -185,7 +185,8 @@ async function write(
   const { table, key, touches } = bound;
   const keys = work.map(({ violation }) => violation.key);
   const counted = await writtenSoFar(tx);
-  const before = new Map([...locked].filter(([id]) => work.some(({ violation }) => keyId(violation.key) === id)));
+  const working = new Set(keys.map(keyId));
+  const before = new Map([...locked].filter(([id]) => working.has(id)));
   const related = touches.length > 0 ? await readRelated(tx, table, touches, before.values()) : [];
 
   const expected = new Map<string, number>();

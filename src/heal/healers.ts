@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Ward, healBatch } from './batch.ts';
+import { feeds } from './order.ts';
 
 /** Milliseconds that a heal transaction should take: rows are locked no longer than the application can bear. */
 const targetMs = 250;
@@ -60,14 +61,25 @@ export class Healers {
     );
   }
 
-  /** One batch of each invariant; how many violations were claimed. */
+  /**
+   * Batches in the fixed order; how many violations were claimed. While an invariant that others build on has more, it
+   * goes on first, for a while: healing downstream from rows that are still wrong would be done twice.
+   */
   async round(): Promise<number> {
-    let claimed = 0;
-    for (const bound of this.#bindings.own) claimed += await this.#batch(bound);
-    return claimed;
+    let total = 0;
+    const own = this.#bindings.own;
+    for (const bound of own) {
+      const feedsOthers = own.some(other => other !== bound && feeds(bound, other));
+      for (let i = 0; i < (feedsOthers ? 50 : 1); i++) {
+        const { claimed, more } = await this.#batch(bound);
+        total += claimed;
+        if (!more) break;
+      }
+    }
+    return total;
   }
 
-  async #batch(bound: Bound): Promise<number> {
+  async #batch(bound: Bound): Promise<{ claimed: number; more: boolean }> {
     const size = this.#sizes.get(bound.name) ?? Math.min(100, this.#most);
     const started = performance.now();
     const began = new Date();
@@ -79,12 +91,12 @@ export class Healers {
         const fitting = Math.floor((size * targetMs) / Math.max(ms, 1));
         this.#sizes.set(bound.name, Math.min(this.#most, Math.max(1, Math.min(fitting, size * 2))));
       } else this.#drained.set(bound.name, began);
-      return outcome.claimed;
+      return { claimed: outcome.claimed, more: outcome.claimed >= size };
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
       this.#log.warn(`${bound.name}: ${error.message}`);
       await this.#bindings.fail(bound.name, error);
-      return 0;
+      return { claimed: 0, more: false };
     }
   }
 

@@ -1,4 +1,4 @@
-import { type Tx, ask } from '../db/pool.ts';
+import { type Tx, arrayText, ask } from '../db/pool.ts';
 import { type Key, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 
@@ -11,7 +11,7 @@ export async function oscillating(tx: Tx, bound: Bound, keys: readonly Key[], mo
   const rows = await ask(
     tx,
     `select to_jsonb(k.key)::text, o.invariant
-       from (select array(select jsonb_array_elements_text(k)) as key from jsonb_array_elements($2::jsonb) k) k
+       from (select k::text[] as key from unnest($2::text[]) k) k
        cross join lateral (
          select count(*) as n from (
            select distinct xid from (
@@ -24,7 +24,7 @@ export async function oscillating(tx: Tx, bound: Bound, keys: readonly Key[], mo
           where e.table_name = $4 and e.key = k.key and e.invariant <> $1 and e.at > clock_timestamp() - interval '1 hour'
           order by e.id desc limit 1) o on true
       where c.n >= $3`,
-    [bound.name, JSON.stringify(keys), most, bound.table.quoted],
+    [bound.name, keys.map(arrayText), most, bound.table.quoted],
   );
   return new Map(
     rows.map(([key, other]) => [

@@ -2,6 +2,7 @@ import { type Pool, describe, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import { type Bound, bind, searchPath } from '../find/bind.ts';
+import { inOrder } from '../heal/order.ts';
 import type { Log } from '../log.ts';
 
 /**
@@ -12,7 +13,7 @@ export class Bindings {
   readonly #pool: Pool;
   readonly #invariants: readonly Invariant[];
   readonly #log: Log;
-  #bound = new Map<string, Bound>();
+  #bound: readonly Bound[] = [];
   #standing: ReadonlySet<string> = new Set();
   /** Name → error of those that can't be bound. */
   readonly failed = new Map<string, EvenkeelError>();
@@ -23,9 +24,9 @@ export class Bindings {
     this.#log = log;
   }
 
-  /** All that could be bound, in the fixed order of names. */
-  get all(): Bound[] {
-    return [...this.#bound.values()];
+  /** All that could be bound, in the fixed order of healing. */
+  get all(): readonly Bound[] {
+    return this.#bound;
   }
 
   /** Those that this process stands for: no newer definition is alive. */
@@ -47,12 +48,12 @@ export class Bindings {
       await tx.query('set local search_path to default');
       return searchPath(tx);
     });
-    const bound = new Map<string, Bound>();
-    for (const invariant of this.#invariants.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const bound: Bound[] = [];
+    for (const invariant of this.#invariants) {
       const one = await this.#bind(invariant, schemas);
-      if (one) bound.set(invariant.name, one);
+      if (one) bound.push(one);
     }
-    this.#bound = bound;
+    this.#bound = inOrder(bound);
   }
 
   async #bind(invariant: Invariant, schemas: readonly string[]): Promise<Bound | undefined> {

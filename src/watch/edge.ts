@@ -5,8 +5,8 @@ import { nextKey } from '../find/question.ts';
 
 /**
  * Where the next chunk ends: the n-th key after the last one. A key that the governed table lacks still has rows in the
- * tables whose column holds it, so those domains are walked beside it and the nearest edge wins; otherwise one gap could
- * hide a million missing rows in one chunk.
+ * tables whose column holds it: where a small chunk was slow nevertheless, those domains are walked beside it and the
+ * nearest edge wins; otherwise a million missing rows in one gap could never be cut.
  * @returns undefined where the rest fits into one chunk
  */
 export async function nextEdge(
@@ -18,7 +18,7 @@ export async function nextEdge(
   const [own] = await ask(tx, nextKey(bound, after !== undefined), [rows, ...(after ?? [])]);
   const edges = own ? [own as string[]] : [];
   const first = bound.key[0];
-  if (bound.key.length > 1 || !first) return edges[0];
+  if (bound.key.length > 1 || !first || rows > small) return edges[0];
   for (const { table, column, indexed } of domains(bound)) {
     if (!indexed) continue;
     // Several of its rows share a key: twenty to one is a guess that only sets the size of a chunk.
@@ -35,6 +35,9 @@ export async function nextEdge(
   const [least] = await ask(tx, `select min(e::${first.type})::text from unnest($1::text[]) e`, [edges.map(edge => edge[0])]);
   return least?.[0] == null ? undefined : [least[0]];
 }
+
+/** Keys of a chunk below which slowness must come from a gap. */
+const small = 100;
 
 function domains(bound: Bound): { table: string; column: string; indexed: boolean }[] {
   const seen = new Map<string, { table: string; column: string; indexed: boolean }>();
