@@ -16,17 +16,20 @@ export interface Change {
 export interface Touched {
   readonly bound: Bound;
   readonly keys: Key[];
+  /** Locked but not asked: keys that verification asks. */
+  readonly verified: readonly Key[];
 }
 
 /**
  * Which keys of which invariants the changed rows can touch; those that can't be asked by key are named instead.
- * `own` keys of the healed invariant itself are left out: verification asks them.
+ * `own` keys of the healed invariant itself are left to verification; they are locked only where its heals touch each
+ * other's keys, since then two that are silent by themselves could break it together.
  */
 export async function touchedBy(
   tx: Tx,
   all: readonly Bound[],
   changes: readonly Change[],
-  own: { readonly name: string; readonly keys: ReadonlySet<string> },
+  own: { readonly name: string; readonly keys: readonly Key[] },
 ): Promise<{ touched: Touched[]; unchecked: string[] }> {
   const touched: Touched[] = [];
   const unchecked: string[] = [];
@@ -44,8 +47,9 @@ export async function touchedBy(
         for (const key of await keysVia(tx, path, images)) keys.set(keyId(key), key);
       }
     }
-    if (bound.name === own.name) for (const id of own.keys) keys.delete(id);
-    if (keys.size > 0) touched.push({ bound, keys: [...keys.values()] });
+    const verified = bound.name === own.name ? own.keys : [];
+    for (const key of verified) keys.delete(keyId(key));
+    if (keys.size > 0) touched.push({ bound, keys: [...keys.values()], verified });
   }
   return { touched: touched.sort((a, b) => (a.bound.name < b.bound.name ? -1 : 1)), unchecked };
 }
@@ -77,7 +81,8 @@ async function keysVia(tx: Tx, path: Path, images: readonly Values[]): Promise<K
  * holds a lock on them until commit; many keys take J as a whole, because the lock table is shared with the application.
  */
 export async function lockTouched(tx: Tx, touched: readonly Touched[]): Promise<void> {
-  for (const { bound, keys } of touched) {
+  for (const { bound, keys: asked, verified } of touched) {
+    const keys = [...asked, ...verified];
     if (keys.length > 32) {
       await tx.query('select pg_advisory_xact_lock(4527, $1)', [hash(bound.name)]);
       continue;

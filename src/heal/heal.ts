@@ -109,6 +109,8 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
   let written = await write(healing, order, work, locked, imaged);
   const scope = await touchedBy(tx, healing.all, written.changes, own(bound, work));
   await lockTouched(tx, scope.touched);
+  const ownKeys = work.map(({ violation }) => violation.key);
+  if (scope.touched.some(({ verified }) => verified.length > 0)) await verify(tx, bound, ownKeys);
   const hits = await askTouched(tx, scope.touched);
   if (hits.length > 0) {
     // Rare, so its price is paid here only: was it broken before?
@@ -332,7 +334,7 @@ const common = (order: Order, subject: Key) => ({
 
 const own = (bound: Bound, work: readonly { violation: Violation }[]) => ({
   name: bound.name,
-  keys: new Set(work.map(({ violation }) => keyId(violation.key))),
+  keys: work.map(({ violation }) => violation.key),
 });
 
 /** A row that is inserted or removed is journaled whole; else what is written and what paths start from. */
