@@ -2,10 +2,13 @@
 -- evidence, wanted · $7 grace in ms. Keys are text[] written as text.
 -- A subject that was undone or is held goes to that state. `changed_at` restarts when the violation looks different; grace
 -- then begins again, but no more than ten times: a row that never holds still is believed in the end.
+-- Ledger rows that a healer holds are left to it: a heal is short, and this look will come again.
 with right_now as (
   select k::text[] as key from unnest($2::text[]) k
 ), cleared as (
-  delete from evenkeel.violation v using right_now r where v.invariant = $1 and v.key = r.key returning 1
+  delete from evenkeel.violation
+   where id in (select v.id from right_now r join evenkeel.violation v on v.invariant = $1 and v.key = r.key
+                   for update of v skip locked) returning 1
 ), unleft as (
   delete from evenkeel.leave l using right_now r
    where l.invariant = $1 and l.key = r.key and l.entry is not null
@@ -24,17 +27,25 @@ with right_now as (
   select l.key, case when l.entry is null then 'held' else 'undone' end as state
     from found f join evenkeel.leave l on l.invariant = $1 and l.key = f.key
    where l.key not in (select key from lifted)
+), other as (
+  select v.id, f.*, coalesce(l.state, 'open') as state,
+         clock_timestamp() + make_interval(secs => $7::float8 / 1000) as due_at
+    from found f join evenkeel.violation v on v.invariant = $1 and v.key = f.key left join left_alone l on l.key = f.key
+   where (v.kind, v.evidence, v.wanted) is distinct from (f.kind, f.evidence, f.wanted)
+     for update of v skip locked
+), changed as (
+  update evenkeel.violation v
+     set kind = o.kind, evidence = o.evidence, wanted = o.wanted, changed_at = clock_timestamp(),
+         state = case when v.state in ('undone', 'held') then o.state else v.state end,
+         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
+                       then o.due_at else least(v.due_at, o.due_at) end
+    from other o where v.id = o.id
 ), opened as (
-  insert into evenkeel.violation as v (invariant, key, state, kind, evidence, wanted, due_at)
+  insert into evenkeel.violation (invariant, key, state, kind, evidence, wanted, due_at)
   select $1, f.key, coalesce(l.state, 'open'), f.kind, f.evidence, f.wanted,
          clock_timestamp() + make_interval(secs => $7::float8 / 1000)
     from found f left join left_alone l on l.key = f.key
-  on conflict (invariant, key) do update
-     set kind = excluded.kind, evidence = excluded.evidence, wanted = excluded.wanted, changed_at = clock_timestamp(),
-         state = case when v.state in ('undone', 'held') then excluded.state else v.state end,
-         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
-                       then excluded.due_at else least(v.due_at, excluded.due_at) end
-   where (v.kind, v.evidence, v.wanted) is distinct from (excluded.kind, excluded.evidence, excluded.wanted)
-  returning (xmax = 0) as fresh
+   where not exists (select from evenkeel.violation v where v.invariant = $1 and v.key = f.key)
+  on conflict (invariant, key) do nothing returning 1
 )
-select (select count(*) from opened where fresh)::int as opened, (select count(*) from cleared)::int as cleared
+select (select count(*) from opened)::int as opened, (select count(*) from cleared)::int as cleared
