@@ -131,8 +131,8 @@ create table evenkeel.entry (         -- the journal: append-only
   undoes bigint,                      -- the entry that this one reverses
   undone_by bigint
 );
-create index entry_subject on evenkeel.entry (invariant, subject, id);
-create index entry_row on evenkeel.entry (table_name, key, id);
+create index entry_key on evenkeel.entry (key, id);
+create index entry_subject on evenkeel.entry (subject, id) where key <> subject;
 create index entry_at on evenkeel.entry using brin (at);
 
 create table evenkeel.leave (         -- subjects that are left alone: undone, or held by a person

@@ -6,7 +6,9 @@ import { pulse } from '../find/ledger.ts';
 import { journal } from '../journal/record.ts';
 import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';
-import { Busy, Fault, type Healing, heal } from './heal.ts';
+import { Busy, Fault } from './fault.ts';
+import { heal } from './heal.ts';
+import type { Healing } from './task.ts';
 import { oscillating } from './oscillation.ts';
 
 /** What healers share. */
@@ -33,7 +35,12 @@ const nothing: Outcome = { claimed: 0, healed: 0, written: 0, collided: false };
  * One transaction: brakes → claim → guard → heal, without those that can't be healed → journal → settle the ledger.
  * Exactly-once by being one transaction with the claim and the journal: whatever dies, all of it happened or none.
  */
-export async function healBatch(ward: Ward, bound: Bound, limit: number, after: Date | undefined): Promise<Outcome> {
+export async function healBatch(
+  ward: Ward,
+  bound: Bound,
+  limit: number,
+  after: Date | undefined,
+): Promise<Outcome> {
   const limits = { statement: ward.statementMs, lock: 200, idle: ward.statementMs, schemas: bound.schemas };
   try {
     return await transaction(ward.pool, limits, async tx => {
@@ -58,16 +65,30 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
   const left = await budgetLeft(tx, bound);
   const results = new Map<string, Settled>();
   if (left <= 0) throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
-  const restless = await oscillating(tx, bound, claimed.map(({ key }) => key), ward.repeats);
+  const restless = await oscillating(
+    tx,
+    bound,
+    claimed.map(({ key }) => key),
+    ward.repeats,
+  );
   for (const [id, why] of restless) results.set(id, { did: 'failed', why, known: true });
 
-  const healing: Healing = { tx, all: ward.all(), entries: [] };
-  const able = claimed.filter(({ key, state }) => state === 'approved' || !restless.has(keyId(key))).slice(0, left);
-  await without(healing, bound, able, results);
+  const outside: Healing['outside'] = read =>
+    transaction(ward.pool, { readOnly: true, statement: ward.statementMs, schemas: bound.schemas }, read);
+  const healing: Healing = { tx, all: ward.all(), outside, entries: [] };
+  const able = claimed
+    .filter(({ key, state }) => state === 'approved' || !restless.has(keyId(key)))
+    .slice(0, left);
+  // Where triggers or cascades write too, one by one: else nobody could tell whose effect a row is.
+  const parts = bound.touches.length > 0 ? able.map(one => [one]) : [able];
+  for (const part of parts) await without(healing, bound, part, results);
 
   const written = healing.entries.length;
   if (written > left) {
-    throw new OverGuard(`a heal would write ${written} rows, more than is left of ${bound.invariant.guard}/hour`, able.length);
+    throw new OverGuard(
+      `a heal would write ${written} rows, more than is left of ${bound.invariant.guard}/hour`,
+      able.length,
+    );
   }
   await journal(tx, healing.entries);
   await settle(tx, bound, claimed, results);
@@ -112,7 +133,12 @@ async function without(
       const known = error instanceof Fault && error.known;
       for (const { key } of blamed) results.set(keyId(key), { did: 'failed', why: describe(error), known });
       if (batch.length === 1) return;
-      return without(healing, bound, batch.filter(one => !blamed.includes(one)), results);
+      return without(
+        healing,
+        bound,
+        batch.filter(one => !blamed.includes(one)),
+        results,
+      );
     }
     const half = Math.ceil(batch.length / 2);
     await without(healing, bound, batch.slice(0, half), results);

@@ -47,7 +47,9 @@ export async function claim(
 /** Has it lasted, unchanged, since the ledger saw it? With `grace: 0s` writers are atomic, so any look is believed. */
 export function isBelieved(bound: Bound, claimed: Claimed, now: Violation): boolean {
   if (bound.invariant.graceMs === 0 || claimed.state === 'approved' || claimed.settled) return true;
-  return claimed.kind === now.kind && same(claimed.evidence, now.evidence) && same(claimed.wanted, now.wanted);
+  return (
+    claimed.kind === now.kind && same(claimed.evidence, now.evidence) && same(claimed.wanted, now.wanted)
+  );
 }
 
 const same = (a: Values, b: Values): boolean => {
@@ -62,7 +64,12 @@ const backoffMs = (attempts: number): number => 1000 * 4 ** (attempts - 1) * (0.
 export type Settled = Result | { readonly did: 'failed'; readonly why: string; readonly known: boolean };
 
 /** Brings the ledger in line with what became of the claimed. */
-export async function settle(tx: Tx, bound: Bound, claimed: readonly Claimed[], results: Map<string, Settled>): Promise<void> {
+export async function settle(
+  tx: Tx,
+  bound: Bound,
+  claimed: readonly Claimed[],
+  results: Map<string, Settled>,
+): Promise<void> {
   const parked = new Map<string, number>();
   const rows = claimed.map(one => {
     const result = results.get(keyId(one.key)) ?? { did: 'busy' as const };
@@ -106,7 +113,8 @@ function toRow(bound: Bound, one: Claimed, result: Settled): Row {
     case 'failed': {
       const attempts = one.attempts + 1;
       const breaks = /^it would break /.test(result.why) && attempts > 1;
-      if (result.known || breaks || attempts >= mostAttempts) return { to: 'parked', attempts, reason: result.why };
+      if (result.known || breaks || attempts >= mostAttempts)
+        return { to: 'parked', attempts, reason: result.why };
       return { to: one.state, dueMs: backoffMs(attempts), attempts, reason: result.why };
     }
   }

@@ -60,8 +60,12 @@ const isBlind = (bound: Bound, table: Relation): boolean =>
 
 async function keysVia(tx: Tx, path: Path, images: readonly Values[]): Promise<Key[]> {
   if (path.joins.length === 0) {
-    const names = path.key.map(expression => path.columns.find(name => `o.${quote(name)}` === expression) as string);
-    return images.map(image => names.map(name => image[name] ?? null)).filter(key => !key.every(part => part === null));
+    const names = path.key.map(
+      expression => path.columns.find(name => `o.${quote(name)}` === expression) as string,
+    );
+    return images
+      .map(image => names.map(name => image[name] ?? null))
+      .filter(key => !key.every(part => part === null));
   }
   const typed = path.columns.map((name, i) => {
     const column = path.relation.columns.find(one => one.name === name);

@@ -116,7 +116,11 @@ export function effectsBetween(before: readonly Related[], after: readonly Relat
 }
 
 /** Reads related rows again, wherever they went: by their own keys and by the links. */
-export async function rereadRelated(tx: Tx, before: readonly Related[], linked: readonly Related[]): Promise<Related[]> {
+export async function rereadRelated(
+  tx: Tx,
+  before: readonly Related[],
+  linked: readonly Related[],
+): Promise<Related[]> {
   const again: Related[] = [];
   for (const { table, key, rows } of before) {
     const others = table.columns.filter(column => !key.includes(column));
@@ -143,4 +147,3 @@ export async function tableNames(tx: Tx, oids: readonly string[]): Promise<strin
   const relations = await readRelations(tx, oids);
   return oids.map(oid => relations.get(oid)?.quoted ?? oid).join(', ');
 }
-

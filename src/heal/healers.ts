@@ -36,7 +36,8 @@ export class Healers {
     };
     this.#workers = Array.from(
       { length: config.healers },
-      (_, i) => new Service(`healer ${i + 1}`, 200, log, async () => ((await this.round()) > 0 ? 0 : undefined)),
+      (_, i) =>
+        new Service(`healer ${i + 1}`, 200, log, async () => ((await this.round()) > 0 ? 0 : undefined)),
     );
   }
 

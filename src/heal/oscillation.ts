@@ -7,7 +7,12 @@ import type { Bound } from '../find/bind.ts';
  * (Aiken, Hellerstein, Widom 1995 prove when rules can't do this; a monitor at run time catches what isn't provable.)
  * @returns keyId → why, with the other party's name where the journal knows it
  */
-export async function oscillating(tx: Tx, bound: Bound, keys: readonly Key[], most: number): Promise<Map<string, string>> {
+export async function oscillating(
+  tx: Tx,
+  bound: Bound,
+  keys: readonly Key[],
+  most: number,
+): Promise<Map<string, string>> {
   const rows = await ask(
     tx,
     `select to_jsonb(k.key)::text, o.invariant
@@ -15,10 +20,15 @@ export async function oscillating(tx: Tx, bound: Bound, keys: readonly Key[], mo
        cross join lateral (
          select count(*) as n from (
            select distinct xid from (
-             select xid from evenkeel.entry e
-              where e.invariant = $1 and e.subject = k.key and e.action in ('set', 'insert', 'remove', 'append')
-                and e.because_of is null and e.at > clock_timestamp() - interval '1 hour'
-              order by e.id desc limit 4 * $3) x) y) c
+             (select xid from evenkeel.entry e
+               where e.key = k.key and e.subject = e.key and e.invariant = $1 and e.action in ('set', 'insert', 'remove')
+                 and e.because_of is null and e.at > clock_timestamp() - interval '1 hour'
+               order by e.id desc limit 2 * $3)
+             union all
+             (select xid from evenkeel.entry e
+               where e.subject = k.key and e.key <> e.subject and e.invariant = $1 and e.action = 'append'
+                 and e.because_of is null and e.at > clock_timestamp() - interval '1 hour'
+               order by e.id desc limit 2 * $3)) x) y) c
        left join lateral (
          select e.invariant from evenkeel.entry e
           where e.table_name = $4 and e.key = k.key and e.invariant <> $1 and e.at > clock_timestamp() - interval '1 hour'

@@ -5,7 +5,10 @@ import type { Remedy } from '../declare/remedy.ts';
 export type Write = Exclude<Remedy, { do: 'park' } | { do: 'assign' }>;
 
 /** What is to be done about one violation: writes, a person, or nothing (its case has no remedy: it is shown). */
-export type Plan = { readonly do: 'write'; readonly writes: readonly Write[] } | { readonly do: 'park'; readonly why: string } | { readonly do: 'show' };
+export type Plan =
+  | { readonly do: 'write'; readonly writes: readonly Write[] }
+  | { readonly do: 'park'; readonly why: string }
+  | { readonly do: 'show' };
 
 const remedyOf = { differs: 'set', missing: 'insert', extra: 'remove' } as const;
 
@@ -29,4 +32,8 @@ export function planFor(bound: Bound, violation: Violation): Plan {
 
 /** Every table that a heal of this invariant writes by itself. */
 export const writesTo = (bound: Bound): Set<string> =>
-  new Set([bound.table.oid, ...bound.appends.map(({ table }) => table.oid), ...bound.touches.map(({ oid }) => oid)]);
+  new Set([
+    bound.table.oid,
+    ...bound.appends.map(({ table }) => table.oid),
+    ...bound.touches.map(({ oid }) => oid),
+  ]);

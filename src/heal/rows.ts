@@ -62,7 +62,11 @@ export async function readRows(
 export const texts = (key: readonly Column[], columns: readonly Column[]): string =>
   [...key, ...columns].map(({ name }) => `t.${quote(name)}::text`).join(', ');
 
-export function imagesOf(key: readonly Column[], columns: readonly Column[], rows: readonly (string | null)[][]): Images {
+export function imagesOf(
+  key: readonly Column[],
+  columns: readonly Column[],
+  rows: readonly (string | null)[][],
+): Images {
   const n = key.length;
   return new Map(
     rows.map(row => [

@@ -19,10 +19,16 @@ export async function setRows(
   const from = `unnest(${[...key.map((_, i) => `$${i + 1}::text[]`), ...list].join(', ')})
     v(${[...key.map((_, i) => `k${i}`), ...columns.map((_, i) => `c${i}`)].join(', ')})`;
   const set = columns.map(({ name, type }, i) => `${quote(name)} = v.c${i}::${type}`).join(', ');
-  const { rowCount } = await tx.query(`update ${table.quoted} t set ${set} from ${from} where ${keyList(key).on}`, [
-    ...transpose(key, rows.map(row => row.key)),
-    ...columns.map(({ name }) => rows.map(row => row.values[name] ?? null)),
-  ]);
+  const { rowCount } = await tx.query(
+    `update ${table.quoted} t set ${set} from ${from} where ${keyList(key).on}`,
+    [
+      ...transpose(
+        key,
+        rows.map(row => row.key),
+      ),
+      ...columns.map(({ name }) => rows.map(row => row.values[name] ?? null)),
+    ],
+  );
   return rowCount ?? 0;
 }
 
@@ -30,7 +36,9 @@ export async function setRows(
 export async function insertRows(tx: Tx, bound: Bound, rows: readonly Violation[]): Promise<number> {
   const columns = [...bound.key, ...bound.columns.flatMap(({ own }) => (own ? [own] : []))];
   const values = columns.map(({ name }) =>
-    rows.map(row => (name in row.wanted ? row.wanted[name] : row.key[bound.key.findIndex(one => one.name === name)])),
+    rows.map(row =>
+      name in row.wanted ? row.wanted[name] : row.key[bound.key.findIndex(one => one.name === name)],
+    ),
   );
   const conflict = bound.key.map(({ name }) => quote(name)).join(', ');
   const { rowCount } = await tx.query(
@@ -42,7 +50,12 @@ export async function insertRows(tx: Tx, bound: Bound, rows: readonly Violation[
 }
 
 /** Appends a compensation for each violation; the keys of the new rows, in order. */
-export async function appendRows(tx: Tx, append: Append, bound: Bound, rows: readonly Violation[]): Promise<Key[]> {
+export async function appendRows(
+  tx: Tx,
+  append: Append,
+  bound: Bound,
+  rows: readonly Violation[],
+): Promise<Key[]> {
   const columns = append.remedy.columns.map(name => columnOf(append.table, name) as Column);
   const values = columns.map(({ name }) =>
     rows.map(row => {
@@ -59,14 +72,23 @@ export async function appendRows(tx: Tx, append: Append, bound: Bound, rows: rea
   );
 }
 
-export async function removeRows(tx: Tx, table: Relation, key: readonly Column[], keys: readonly Key[]): Promise<number> {
+export async function removeRows(
+  tx: Tx,
+  table: Relation,
+  key: readonly Column[],
+  keys: readonly Key[],
+): Promise<number> {
   const { from, on } = keyList(key);
-  const { rowCount } = await tx.query(`delete from ${table.quoted} t using ${from} where ${on}`, transpose(key, keys));
+  const { rowCount } = await tx.query(
+    `delete from ${table.quoted} t using ${from} where ${on}`,
+    transpose(key, keys),
+  );
   return rowCount ?? 0;
 }
 
 const names = (columns: readonly Column[]): string => columns.map(({ name }) => quote(name)).join(', ');
-const casts = (columns: readonly Column[]): string => columns.map(({ type }, i) => `v.c${i}::${type}`).join(', ');
+const casts = (columns: readonly Column[]): string =>
+  columns.map(({ type }, i) => `v.c${i}::${type}`).join(', ');
 const valueList = (columns: readonly Column[]): string =>
   `unnest(${columns.map((_, i) => `$${i + 1}::text[]`).join(', ')}) with ordinality v(${columns
     .map((_, i) => `c${i}`)

@@ -1,0 +1,52 @@
+import type { Relation } from '../catalog/relation.ts';
+import type { Tx } from '../db/pool.ts';
+import type { Key, Violation } from '../find/ask.ts';
+import type { Bound } from '../find/bind.ts';
+import type { Draft } from '../journal/record.ts';
+import type { Write } from './plan.ts';
+
+/** What the steps of one heal transaction share. */
+export interface Healing {
+  readonly tx: Tx;
+  /** Every invariant that this process knows, the one that is healed included. */
+  readonly all: readonly Bound[];
+  /** Runs reads on a connection that doesn't see this transaction's writes. */
+  readonly outside: <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** Entries so far; cut back when a savepoint is. */
+  entries: Draft[];
+}
+
+/** Which violations of one invariant are to be healed, and on whose word. */
+export interface Order {
+  readonly bound: Bound;
+  readonly keys: readonly Key[];
+  /** Whether the violation is the one that was believed; absent: any is. */
+  readonly believed?: (violation: Violation) => boolean;
+  readonly because?: string;
+  readonly decidedBy: (key: Key) => string;
+  readonly openedAt: (key: Key) => Date | null;
+  readonly depth: number;
+}
+
+/** A violation that was seen under its row's lock, and what is to be written. */
+export interface Task {
+  readonly violation: Violation;
+  readonly writes: readonly Write[];
+}
+
+/** Rows that we wrote ourselves, by table. */
+export class Counts extends Map<string, number> {
+  add(table: Relation, rows: number): void {
+    this.set(table.oid, (this.get(table.oid) ?? 0) + rows);
+  }
+}
+
+/** What every entry of a heal says. */
+export const common = (order: Order, subject: Key) => ({
+  invariant: order.bound.name,
+  hash: order.bound.hash,
+  subject,
+  openedAt: order.openedAt(subject),
+  decidedBy: order.decidedBy(subject),
+  becauseOf: order.because,
+});
