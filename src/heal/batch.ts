@@ -27,6 +27,8 @@ export interface Outcome {
   readonly written: number;
   /** The database was in somebody else's hands: try fewer at once. */
   readonly collided: boolean;
+  /** Nothing that was due earlier is left, but for what others hold. */
+  readonly upTo?: Date;
 }
 
 const nothing: Outcome = { claimed: 0, healed: 0, written: 0, collided: false };
@@ -95,7 +97,13 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
   const healed = [...results.values()].filter(({ did }) => did === 'healed').length;
   const cleared = [...results.values()].filter(({ did }) => did === 'cleared').length;
   await pulse(tx, bound.name, { healed, cleared, written });
-  return { claimed: claimed.length, healed, written, collided: false };
+  return {
+    claimed: claimed.length,
+    healed,
+    written,
+    collided: false,
+    upTo: (claimed.at(-1) as Claimed).dueAt,
+  };
 }
 
 /** Heals a batch; a fault costs only the subjects that it names, or else is found by halving. */

@@ -12,6 +12,7 @@ export interface Claimed {
   readonly state: 'open' | 'approved';
   readonly attempts: number;
   readonly openedAt: Date;
+  readonly dueAt: Date;
   readonly decidedBy: string | null;
   readonly kind: Violation['kind'];
   readonly evidence: Values;
@@ -31,7 +32,7 @@ export async function claim(
   after: Date | undefined,
 ): Promise<Claimed[]> {
   const { rows } = await tx.query<Claimed>(
-    `select v.id, v.key, v.state, v.attempts, v.opened_at as "openedAt", v.decided_by as "decidedBy", v.kind,
+    `select v.id, v.key, v.state, v.attempts, v.opened_at as "openedAt", v.due_at as "dueAt", v.decided_by as "decidedBy", v.kind,
             v.evidence, v.wanted,
             clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000) as settled
        from evenkeel.violation v
