@@ -10,17 +10,23 @@ import { undo } from '../../src/journal/undo.ts';
 import { loadInvariants } from '../../src/load.ts';
 import type { FreshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
-import { contents, rewritten } from './contents.ts';
+import { type Content, contents, rewritten } from './contents.ts';
 import { examples, ledger, load, look, rows } from './example.ts';
 
-/** What becomes of a violation: column → text of the healed row; null: it is removed; a word: the ledger's state. */
-export type Becomes = Values | null | 'shown' | 'parked' | 'approved';
+/**
+ * What becomes of a violation: column → text of the healed row; null: the row goes; `appended`: column → text of a row
+ * in another table, while this one stays; else it stays in the ledger, shown or parked.
+ */
+export type Becomes = Values | null | { readonly appended: Values } | 'shown' | 'parked';
 
-/** One way in which the data goes wrong. `finds`: key (its columns put together with |) → how, and what becomes of it. */
+/** One way in which the data goes wrong. */
 export interface Corruption {
   readonly what: string;
   readonly sql: string;
+  /** Key (its columns put together with |) → how it is found, and what becomes of it. */
   readonly finds: Readonly<Record<string, readonly [Violation['kind'], Becomes]>>;
+  /** Undo refuses: what was done can't be taken back from here. */
+  readonly refused?: true;
 }
 
 export type Corruptions = Readonly<Record<string, readonly Corruption[]>>;
@@ -39,9 +45,7 @@ export function prove(folder: string, corruptions: Corruptions): void {
       for (const one of invariants) expect(await look(db, one), one.name).toEqual({});
       await keelOn(db, invariants).once();
       expect(await contents(db)).toEqual(before);
-      expect(
-        await db.sql('select name, failed_why from evenkeel.invariant where failed_why is not null'),
-      ).toEqual([]);
+      expect(await failures(db)).toEqual([]);
     });
 
     for (const [name, list] of Object.entries(corruptions)) {
@@ -61,85 +65,110 @@ async function proveOne(folder: string, name: string, list: readonly Corruption[
 
   for (const { sql } of list) await db.sql(sql);
   const corrupted = await contents(db);
-  const rowsBefore = await rows(db, invariant, Object.keys(finds));
+  const before = await rows(db, invariant, Object.keys(finds));
   expect(await look(db, invariant)).toEqual(mapped(finds, ([kind]) => kind));
 
-  if (Object.values(finds).some(([, becomes]) => becomes === 'approved')) await approve(db, keel, invariant);
-  const [{ now }] = (await db.sql('select clock_timestamp() as now')) as [{ now: Date }];
+  if (invariant.mode === 'observe') await approve(db, keel, invariant, corrupted);
   await keel.once();
-  expect(
-    await db.sql('select name, failed_why from evenkeel.invariant where failed_why is not null'),
-  ).toEqual([]);
+  expect(await failures(db)).toEqual([]);
   const healed = await contents(db);
   expect(rewritten(corrupted, healed), 'rows that were written though nothing changed').toEqual([]);
   expect(await ledger(db, name)).toEqual(mapped(finds, ([, becomes]) => stateOf(becomes)));
-  const rowsAfter = await rows(db, invariant, Object.keys(finds));
+  const after = await rows(db, invariant, Object.keys(finds));
   for (const [key, [kind, becomes]] of Object.entries(finds)) {
-    const [was, is] = [rowsBefore[key], rowsAfter[key]];
-    if (stateOf(becomes) !== undefined) expect(is, `${key} is left as it was`).toEqual(was);
-    else if (becomes === null) expect(is, `${key} is removed`).toBeUndefined();
-    else if (typeof becomes === 'object') expect(is, key).toMatchObject(becomes);
-    const entries = await db.sql(
-      `select action, before, after from evenkeel.entry
-        where invariant = $1 and subject = $2 and at >= $3 and action <> 'effect' order by id`,
-      [name, key.split('|'), now],
-    );
-    expect(entries.length > 0, `${key} is journaled`).toBe(stateOf(becomes) === undefined);
-    for (const { action, before, after } of entries) {
-      if (action === 'append') continue;
-      expect(action).toBe(
-        { differs: 'set', missing: 'insert', extra: 'remove', broken: becomes ? 'set' : 'remove' }[kind],
-      );
-      expect(before === null ? undefined : was, 'before').toEqual(
-        before === null ? was : expect.objectContaining(before),
-      );
-      expect(after === null ? undefined : is, 'after').toEqual(
-        after === null ? is : expect.objectContaining(after),
-      );
-    }
+    expectHealed(key, becomes, before[key], after[key]);
+    await expectJournaled(db, name, key, kind, becomes, before[key], after[key]);
   }
 
   await keel.once();
   expect(await contents(db), 'a second pass').toEqual(healed);
-  await undoAll(db, corrupted);
+  const refused = list.filter(one => one.refused).flatMap(one => Object.keys(one.finds));
+  await undoAll(db, corrupted, refused);
   const restored = await contents(db);
   await keel.once();
   expect(await contents(db), 'a pass after undo').toEqual(restored);
 }
 
-/** Every heal is undone, those that it set off too; what was appended stays, with its reversal. */
-async function undoAll(db: FreshDatabase, corrupted: Awaited<ReturnType<typeof contents>>): Promise<void> {
-  const entries = await db.sql(`select id, action, table_name from evenkeel.entry`);
-  const appended = new Set(
-    entries.filter(one => one.action === 'append').map(one => one.table_name as string),
-  );
-  const report = await undo(
-    db.pool,
-    { entries: entries.map(({ id }) => id as string), dryRun: false },
-    'ada',
-  );
-  expect(report.refused).toEqual([]);
-  const texts = ({ table, text }: { table: string; text: string }) => `${table} ${text}`;
-  const others = ({ table }: { table: string }) => !appended.has(table);
-  const now = await contents(db);
-  expect(now.filter(others).map(texts).sort()).toEqual(corrupted.filter(others).map(texts).sort());
-  const added = (rows: typeof now) => rows.filter(one => appended.has(one.table)).length;
-  const appends = entries.filter(one => one.action === 'append').length;
-  expect(added(now), 'compensations are reversed by appending').toBe(added(corrupted) + 2 * appends);
+function expectHealed(key: string, becomes: Becomes, was: Values | undefined, is: Values | undefined): void {
+  if (becomes === null) expect(is, `${key} goes`).toBeUndefined();
+  else if (typeof becomes === 'string' || 'appended' in becomes) expect(is, `${key} stays`).toEqual(was);
+  else expect(is, key).toMatchObject(becomes);
 }
 
-/** A person says yes to what the invariant, observing, has found. */
+async function expectJournaled(
+  db: FreshDatabase,
+  name: string,
+  key: string,
+  kind: Violation['kind'],
+  becomes: Becomes,
+  was: Values | undefined,
+  is: Values | undefined,
+): Promise<void> {
+  const entries = await db.sql(
+    `select action, before, after from evenkeel.entry
+      where invariant = $1 and subject = $2 and action <> 'effect' order by id`,
+    [name, key.split('|')],
+  );
+  expect(entries.length > 0, `${key} is journaled`).toBe(stateOf(becomes) === undefined);
+  for (const { action, before, after } of entries) {
+    if (becomes !== null && typeof becomes === 'object' && 'appended' in becomes) {
+      expect([action, before]).toEqual(['append', null]);
+      expect(after).toMatchObject(becomes.appended as object);
+      continue;
+    }
+    const broken = becomes === null ? 'remove' : 'set';
+    expect(action).toBe({ differs: 'set', missing: 'insert', extra: 'remove', broken }[kind]);
+    expect(was, 'before').toEqual(before === null ? undefined : expect.objectContaining(before));
+    expect(is, 'after').toEqual(after === null ? undefined : expect.objectContaining(after));
+  }
+}
+
+/** Every heal is undone, those that it set off too; what was appended stays, with its reversal. */
+async function undoAll(
+  db: FreshDatabase,
+  corrupted: readonly Content[],
+  refused: readonly string[],
+): Promise<void> {
+  const entries = (await db.sql(`select id, action, table_name as table, subject from evenkeel.entry`)) as {
+    id: string;
+    action: string;
+    table: string;
+    subject: string[];
+  }[];
+  const report = await undo(db.pool, { entries: entries.map(({ id }) => id), dryRun: false }, 'ada');
+  const subjectOf = (id: string) => entries.find(entry => entry.id === id)?.subject.join('|');
+  expect(report.refused.map(({ entry }) => subjectOf(entry)).sort()).toEqual([...refused].sort());
+
+  const appends = entries.filter(({ action }) => action === 'append');
+  const isOther = ({ table }: Content) => !appends.some(entry => entry.table === table);
+  const texts = (list: readonly Content[]) =>
+    list
+      .filter(isOther)
+      .map(({ table, text }) => `${table} ${text}`)
+      .sort();
+  const now = await contents(db);
+  expect(texts(now), 'after undo').toEqual(texts(corrupted));
+  const more = now.length - corrupted.length;
+  expect(more, 'compensations are reversed by appending').toBe(2 * appends.length - refused.length);
+}
+
+/** What observes writes nothing; then a person says yes. */
 async function approve(
   db: FreshDatabase,
   keel: ReturnType<typeof keelOn>,
   { name }: Invariant,
+  corrupted: readonly Content[],
 ): Promise<void> {
   await keel.once();
+  expect(await contents(db)).toEqual(corrupted);
   await db.sql(
     `update evenkeel.violation set state = 'approved', decided_by = 'ada', due_at = clock_timestamp() where invariant = $1`,
     [name],
   );
 }
+
+const failures = (db: FreshDatabase) =>
+  db.sql('select name, failed_why from evenkeel.invariant where failed_why is not null');
 
 const stateOf = (becomes: Becomes): string | undefined =>
   becomes === 'shown' ? 'open' : becomes === 'parked' ? 'parked' : undefined;
