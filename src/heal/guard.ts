@@ -1,4 +1,5 @@
-import { type Tx, ask } from '../db/pool.ts';
+import { type Tx, arrayText, ask } from '../db/pool.ts';
+import type { Key } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 
 /**
@@ -33,13 +34,18 @@ export async function mayWrite(tx: Tx, bound: Bound): Promise<boolean> {
   return rows[0]?.[0] === 't';
 }
 
-/** Does it heal by itself: declared so, not held, and every row looked at once? */
-export async function healsItself(tx: Tx, bound: Bound): Promise<boolean> {
+/**
+ * Does it heal these keys by itself: declared so, not held, every row looked at once, and no person wants one of them
+ * left alone?
+ */
+export async function healsItself(tx: Tx, bound: Bound, keys: readonly Key[]): Promise<boolean> {
   const rows = await ask(
     tx,
-    `select from evenkeel.invariant where name = $1 and hash = $2 and mode = 'heal' and held_at is null
-        and proved_at is not null and retired_at is null`,
-    [bound.name, bound.hash],
+    `select from evenkeel.invariant i where name = $1 and hash = $2 and mode = 'heal' and held_at is null
+        and proved_at is not null and retired_at is null
+        and not exists (select from unnest($3::text[]) k join evenkeel.leave l
+                          on l.invariant = i.name and l.key = k::text[])`,
+    [bound.name, bound.hash, keys.map(arrayText)],
   );
   return rows.length > 0;
 }

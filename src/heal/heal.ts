@@ -85,7 +85,10 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
   return results;
 }
 
-/** What this heal newly broke is healed with it, in the order of names, or it isn't done at all. */
+/**
+ * What this heal newly broke is healed with it, in the order of names, or it isn't done at all. Which of many subjects
+ * is to blame is found by halving; the keys of a fault further down are not ours.
+ */
 async function healBroken(
   healing: Healing,
   order: Order,
@@ -97,34 +100,46 @@ async function healBroken(
   const { bound } = order;
   const keys = work.map(({ violation }) => violation.key);
   for (const { bound: other, violations } of broken) {
+    const others = violations.map(({ key }) => key);
     const canHeal =
-      (await healsItself(healing.tx, other)) && violations.every(one => planFor(other, one).do === 'write');
-    if (!canHeal || other.name === bound.name) throw new Fault(`it would break ${other.name}`, keys);
-    if (order.depth >= deepest || order.because === other.name) {
-      throw new Fault(`${bound.name} and ${other.name} undo each other`, keys, true);
+      other.name !== bound.name &&
+      violations.every(one => planFor(other, one).do === 'write') &&
+      (await healsItself(healing.tx, other, others));
+    if (!canHeal) throw new Fault(`it would break ${other.name}`, undefined);
+    if (order.because === other.name) {
+      throw new Fault(`${bound.name} and ${other.name} undo each other`, undefined, true);
+    }
+    if (order.depth >= deepest) {
+      throw new Fault(`it would break ${other.name}, too far down a chain of heals`, undefined, true);
     }
     const results = await heal(healing, {
       bound: other,
-      keys: violations.map(({ key }) => key),
+      keys: others,
       because: bound.name,
       decidedBy: () => 'evenkeel',
       openedAt: () => null,
       depth: order.depth + 1,
+    }).catch(error => {
+      if (!(error instanceof Fault)) throw error;
+      const undoing = error.message.includes('undo each other');
+      const message = undoing ? error.message : `it would break ${other.name}: ${error.message}`;
+      throw new Fault(message, undefined, error.known);
     });
     for (const { did } of results.values()) {
       if (did === 'busy') throw new Busy(`a row of ${other.name} is locked`);
-      if (did !== 'healed' && did !== 'cleared') throw new Fault(`it would break ${other.name}`, keys);
+      if (did !== 'healed' && did !== 'cleared') throw new Fault(`it would break ${other.name}`, undefined);
     }
   }
   if (broken.length === 0) return;
-  const still = await askKeys(healing.tx, bound, keys);
-  for (const violation of still.values()) {
-    if (planFor(bound, violation).do !== 'write') continue;
+  const still = [...(await askKeys(healing.tx, bound, keys)).values()]
+    .filter(violation => planFor(bound, violation).do === 'write')
+    .map(({ key }) => key);
+  if (still.length > 0) {
     const names = broken.map(hit => hit.bound.name).join(', ');
-    throw new Fault(`${bound.name} and ${names} undo each other`, [violation.key], true);
+    throw new Fault(`${bound.name} and ${names} undo each other`, still, true);
   }
   const [again] = newly(await askTouched(healing.tx, touched), before);
-  if (again) throw new Fault(`it would break ${again.bound.name}`, keys);
+  if (again) throw new Fault(`it would break ${again.bound.name}`, undefined);
 }
 
 const own = (bound: Bound, work: readonly Task[]) => ({
