@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { raiseOverdue } from './alerts/overdue.ts';
 import { sendAlerts } from './alerts/send.ts';
 import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
-import { type Pool, createPool } from './db/pool.ts';
+import { createPool } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
+import { find } from './find/find.ts';
+import { recheck } from './find/recheck.ts';
 import { Healers } from './heal/healers.ts';
 import { expire } from './journal/expire.ts';
+import { journal } from './journal/record.ts';
 import type { Log } from './log.ts';
 import { Service } from './service.ts';
 import { Bindings } from './roster/bindings.ts';
-import { lookHome } from './roster/home.ts';
+import { Gate } from './roster/gate.ts';
 import { leave, retire, stand } from './roster/roster.ts';
 import { Sweeper } from './watch/sweeper.ts';
 import { version } from './version.ts';
@@ -33,28 +37,46 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-export async function createEngine(config: Config, url: string, invariants: readonly Invariant[], log: Log): Promise<Engine> {
+export async function createEngine(
+  config: Config,
+  url: string,
+  invariants: readonly Invariant[],
+  log: Log,
+): Promise<Engine> {
   const pool = createPool(url, config.pool);
   const replica = config.replicaUrl ? createPool(config.replicaUrl, 2) : undefined;
   const self = { id: randomUUID(), version };
   await migrate(pool);
-  const home = await lookHome(pool, url);
-  if (!home.known) log.warn(`this database was cloned, restored or renamed (now ${home.database} on ${home.host}): observing`);
-  const writes = config.mode === 'heal' && home.known;
-
   const bindings = new Bindings(pool, invariants, log);
   await bindings.refresh();
-  await bindings.standing(names => stand(pool, self, names));
+  const heartbeat = () => bindings.standing(bounds => stand(pool, self, bounds, bindings.unbound));
+  await heartbeat();
 
-  const healers = new Healers(pool, bindings, config, log);
-  const sweeper = new Sweeper({ pool, replica, bindings, self, config, log, found: () => healers.wake() });
+  const limitMs = config.statementTimeoutMs;
+  const healers = new Healers(pool, bindings, config, log, journal);
+  const sweeper = new Sweeper({
+    pool: replica ?? pool,
+    primary: pool,
+    bindings,
+    self,
+    config,
+    log,
+    find: async (bound, suspects) => {
+      const found = await find(pool, bound, suspects, limitMs);
+      if (found.opened > 0) healers.wake();
+    },
+    finish: (bound, since) => recheck(pool, bound, since, limitMs),
+  });
+  const gate = new Gate(pool, url, config, log, () => healers.start());
 
   const services = [
-    new Service('heartbeat', 2_000, log, () => bindings.standing(bounds => stand(pool, self, bounds))),
+    new Service('heartbeat', 2_000, log, heartbeat),
     new Service('bindings', 60_000, log, () => bindings.refresh()),
-    new Service('retire', 10_000, log, () => retire(pool).then(() => undefined)),
+    new Service('retire', 10_000, log, () => retire(pool)),
+    new Service('overdue', 60_000, log, () => raiseOverdue(pool)),
     new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),
     new Service('expire', 60_000, log, () => expire(pool, config.journalKeepMs)),
+    new Service('gate', 5_000, log, () => gate.open()),
   ];
 
   return {
@@ -62,14 +84,13 @@ export async function createEngine(config: Config, url: string, invariants: read
     async once(swept) {
       await sweeper.pass();
       swept?.();
-      if (writes) await healers.drain();
+      if (await gate.mayHeal()) await healers.drain();
       await sendAlerts(pool, config);
       await close([]);
     },
     start() {
       for (const service of services) service.start();
       sweeper.start();
-      if (writes) healers.start();
     },
     stop: () => close([sweeper, healers, ...services]),
   };
@@ -77,10 +98,6 @@ export async function createEngine(config: Config, url: string, invariants: read
   async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
     await Promise.all(parts.map(part => part.stop()));
     await leave(pool, self).catch(() => {});
-    await endAll(pool, replica);
+    await Promise.all([pool, replica].map(one => one?.end()));
   }
-}
-
-async function endAll(...pools: (Pool | undefined)[]): Promise<void> {
-  await Promise.all(pools.map(pool => pool?.end()));
 }

@@ -61,6 +61,7 @@ create table evenkeel.invariant (
   heal text not null,                 -- as declared; '' where a person decides
   mode text not null check (mode in ('observe', 'heal')),
   guard int,                          -- rows an hour; null: none
+  in_force_since timestamptz not null default clock_timestamp(),
   retired_at timestamptz,             -- no living process declares it
   held_at timestamptz,                -- observing until a person says resume
   held_why text,
@@ -77,7 +78,7 @@ create table evenkeel.invariant (
   last_pass_ms double precision,      -- wall time
   last_busy_ms double precision,      -- time spent in the database
   chunk_rows int not null default 1000,
-  next_pass_at timestamptz not null default '-infinity'
+  next_pass_at timestamptz not null default clock_timestamp()
 );
 comment on column evenkeel.invariant.proved_at is 'every row was looked at since';
 

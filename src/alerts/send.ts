@@ -19,7 +19,8 @@ export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): 
   if (rows.length === 0) return;
   const lines = rows.toSorted((a, b) => Number(a.id) - Number(b.id)).map(({ text }) => `• ${text}`);
   const shown = lines.slice(0, 20);
-  if (lines.length > shown.length) shown.push(`… and ${lines.length - shown.length} more: \`evenkeel status\``);
+  if (lines.length > shown.length)
+    shown.push(`… and ${lines.length - shown.length} more: \`evenkeel status\``);
   const response = await fetch(config.alertUrl, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -29,5 +30,7 @@ export async function sendAlerts(pool: Pool, config: Pick<Config, 'alertUrl'>): 
   });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`the alert webhook answered ${response.status}`);
-  await pool.query('update evenkeel.alert set sent_at = clock_timestamp() where id = any($1)', [rows.map(({ id }) => id)]);
+  await pool.query('update evenkeel.alert set sent_at = clock_timestamp() where id = any($1)', [
+    rows.map(({ id }) => id),
+  ]);
 }

@@ -3,7 +3,7 @@ import { type Key, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 import { hold } from '../find/flood.ts';
 import { pulse } from '../find/ledger.ts';
-import { journal } from '../journal/record.ts';
+import type { Draft } from '../journal/record.ts';
 import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';
 import { Busy, Fault } from './fault.ts';
@@ -15,6 +15,8 @@ import { oscillating } from './oscillation.ts';
 export interface Ward {
   readonly pool: Pool;
   readonly all: () => readonly Bound[];
+  /** Appends entries; they commit with what they tell of. */
+  readonly journal: (tx: Tx, entries: readonly Draft[]) => Promise<void>;
   /** Heals of one subject an hour before it is parked. */
   readonly repeats: number;
   /** Bound on one statement, and on idling between two: how long a row may stay locked by us. */
@@ -92,7 +94,7 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
       able.length,
     );
   }
-  await journal(tx, healing.entries);
+  await ward.journal(tx, healing.entries);
   await settle(tx, bound, claimed, results);
   const healed = [...results.values()].filter(({ did }) => did === 'healed').length;
   const cleared = [...results.values()].filter(({ did }) => did === 'cleared').length;

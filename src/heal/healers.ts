@@ -24,13 +24,14 @@ export class Healers {
   readonly #sizes = new Map<string, number>();
   readonly #claimed = new Map<string, Date>();
 
-  constructor(pool: Pool, bindings: Bindings, config: Config, log: Log) {
+  constructor(pool: Pool, bindings: Bindings, config: Config, log: Log, journal: Ward['journal']) {
     this.#bindings = bindings;
     this.#most = config.batch;
     this.#log = log;
     this.#ward = {
       pool,
       all: () => bindings.all,
+      journal,
       repeats: config.repeats,
       statementMs: Math.min(1_000, config.statementTimeoutMs),
     };

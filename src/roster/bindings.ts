@@ -2,6 +2,7 @@ import { type Pool, describe, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import { type Bound, bind, searchPath } from '../find/bind.ts';
+import { printRemedies } from '../declare/print.ts';
 import { inOrder } from '../heal/order.ts';
 import type { Log } from '../log.ts';
 
@@ -34,10 +35,16 @@ export class Bindings {
     return this.all.filter(bound => this.#standing.has(bound.name));
   }
 
+  /** Names of those that can't be bound as things are. */
+  get unbound(): string[] {
+    return [...this.failed.keys()];
+  }
+
   async standing(ask: (bounds: readonly Bound[]) => Promise<ReadonlySet<string>>): Promise<void> {
     const now = await ask(this.all);
     for (const { name } of this.all) {
-      if (this.#standing.has(name) && !now.has(name)) this.#log.warn(`${name}: a newer definition is alive; standing down`);
+      if (this.#standing.has(name) && !now.has(name))
+        this.#log.warn(`${name}: a newer definition is alive; standing down`);
     }
     this.#standing = now;
   }
@@ -68,9 +75,26 @@ export class Bindings {
         this.#log.error({ code: error.code, hint: error.hint }, error.located);
       }
       this.failed.set(invariant.name, error);
-      await this.fail(invariant.name, error).catch(() => {});
+      await this.#noteUnbound(invariant, error);
       return undefined;
     }
+  }
+
+  async #noteUnbound(invariant: Invariant, error: EvenkeelError): Promise<void> {
+    await this.#pool.query(
+      `insert into evenkeel.invariant as i (name, hash, says, on_table, key, heal, mode, guard, failed_at, failed_why)
+       values ($1, '', $2, $3, '{}', $4, $5, $6, clock_timestamp(), $7)
+       on conflict (name) do update set failed_at = excluded.failed_at, failed_why = excluded.failed_why`,
+      [
+        invariant.name,
+        invariant.says,
+        invariant.on.table,
+        printRemedies(invariant.heal),
+        invariant.mode,
+        invariant.guard,
+        error.message,
+      ],
+    );
   }
 
   /** Notes in the ledger that an invariant can't be asked. */

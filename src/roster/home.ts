@@ -11,7 +11,15 @@ export interface Home {
   readonly host: string;
 }
 
+/** Where this is; a ledger that remembers no place yet takes it for its own. */
 export async function lookHome(pool: Pool, url: string): Promise<Home> {
+  const home = await readHome(pool, url);
+  if (home.first) await settleHome(pool, home);
+  return home;
+}
+
+/** The same, writing nothing. `first`: the ledger remembers no place yet. */
+export async function readHome(pool: Pool, url: string): Promise<Home & { readonly first: boolean }> {
   const host = hostOf(url);
   const { rows } = await pool.query<{ id: string; database: string; known: boolean; first: boolean }>(
     `with here as (select system_identifier as id, current_database()::text as database from pg_control_system())
@@ -23,9 +31,8 @@ export async function lookHome(pool: Pool, url: string): Promise<Home> {
   );
   const row = rows[0];
   if (!row) throw new Error('pg_control_system() gave nothing');
-  const home = { systemIdentifier: row.id, database: row.database, host, known: row.known || row.first };
-  if (row.first) await settleHome(pool, home);
-  return home;
+  const { first } = row;
+  return { systemIdentifier: row.id, database: row.database, host, known: row.known || first, first };
 }
 
 /** A person says that this is the place. */

@@ -14,8 +14,17 @@ export interface Self {
 }
 
 /** Tells that this process lives; the names of the invariants that it stands for. */
-export async function stand(pool: Pool, self: Self, bounds: readonly Bound[]): Promise<Set<string>> {
-  const definitions = Object.fromEntries(bounds.map(bound => [bound.name, bound.hash]));
+export async function stand(
+  pool: Pool,
+  self: Self,
+  bounds: readonly Bound[],
+  unbound: readonly string[],
+): Promise<Set<string>> {
+  // Those that can't be bound have no wording that could win, but they are declared: nobody retires them.
+  const definitions = Object.fromEntries([
+    ...unbound.map(name => [name, '']),
+    ...bounds.map(bound => [bound.name, bound.hash]),
+  ]);
   await pool.query(
     `insert into evenkeel.process as p (id, host, pid, version, definitions) values ($1, $2, $3, $4, $5)
      on conflict (id) do update set heartbeat_at = clock_timestamp(), definitions = excluded.definitions`,
@@ -24,7 +33,10 @@ export async function stand(pool: Pool, self: Self, bounds: readonly Bound[]): P
   const mine = JSON.stringify(bounds.map(describe));
   const { rows } = await pool.query<{ name: string }>(query('stand'), [self.id, mine]);
   const names = new Set(rows.map(row => row.name));
-  await adopt(pool, bounds.filter(bound => names.has(bound.name)));
+  await adopt(
+    pool,
+    bounds.filter(bound => names.has(bound.name)),
+  );
   return names;
 }
 

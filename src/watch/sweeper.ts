@@ -1,8 +1,7 @@
 import type { Config } from '../config.ts';
 import { type Pool, describe } from '../db/pool.ts';
 import type { Bound } from '../find/bind.ts';
-import { recheck } from '../find/recheck.ts';
-import { find } from '../find/find.ts';
+import type { Suspects } from '../find/ask.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
@@ -14,14 +13,18 @@ import { type Lease, dropLease, takeLease } from './lease.ts';
 import { afterTimeout, beginChunk, endChunk, sweepChunk } from './sweep.ts';
 
 export interface SweeperParts {
+  /** Where rows are read: a replica, if there is one. */
   readonly pool: Pool;
-  readonly replica: Pool | undefined;
+  /** Where the cursor and the lease are. */
+  readonly primary: Pool;
   readonly bindings: Bindings;
   readonly self: Self;
   readonly config: Config;
   readonly log: Log;
-  /** Something new is in the ledger. */
-  readonly found: () => void;
+  /** Takes what a chunk suspects. */
+  readonly find: (bound: Bound, suspects: Suspects) => Promise<void>;
+  /** A pass, begun at `since`, is complete. */
+  readonly finish: (bound: Bound, since: Date | null) => Promise<void>;
 }
 
 /** Seconds that a lease lasts; another process takes over when it has run out. */
@@ -39,7 +42,7 @@ export class Sweeper {
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
-    this.#duty = new Duty(parts.pool, parts.config.sweepDuty);
+    this.#duty = new Duty(parts.primary, parts.config.sweepDuty);
     this.#keeper = new Service('lease', 1_500, parts.log, () => this.#keep());
     this.#walker = new Service('sweep', 200, parts.log, () => this.#step());
   }
@@ -51,7 +54,7 @@ export class Sweeper {
 
   async stop(): Promise<void> {
     await Promise.all([this.#keeper.stop(), this.#walker.stop()]);
-    if (this.#lease) await dropLease(this.#parts.pool, this.#lease).catch(() => {});
+    if (this.#lease) await dropLease(this.#parts.primary, this.#lease).catch(() => {});
   }
 
   /** One full pass over every invariant of this process, at full speed; waits for the lease. */
@@ -61,15 +64,16 @@ export class Sweeper {
       let done = false;
       while (!done) {
         await this.#keep();
-        if (!this.#lease) throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
+        if (!this.#lease)
+          throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
         done = (await this.#chunk(bound, this.#lease)).done;
       }
     }
-    if (this.#lease) await dropLease(this.#parts.pool, this.#lease);
+    if (this.#lease) await dropLease(this.#parts.primary, this.#lease);
   }
 
   async #keep(): Promise<void> {
-    const lease = await takeLease(this.#parts.pool, 'sweep', this.#parts.self.id, leaseSeconds);
+    const lease = await takeLease(this.#parts.primary, 'sweep', this.#parts.self.id, leaseSeconds);
     if (lease && lease.fence !== this.#lease?.fence) {
       this.#parts.log.debug(`sweeping (fence ${lease.fence})`);
       this.#walker.wake();
@@ -89,7 +93,7 @@ export class Sweeper {
   }
 
   async #nextDue(): Promise<Bound | undefined> {
-    const { rows } = await this.#parts.pool.query<{ name: string }>(
+    const { rows } = await this.#parts.primary.query<{ name: string }>(
       'select name from evenkeel.invariant where retired_at is null and next_pass_at <= clock_timestamp()',
     );
     const due = new Set(rows.map(row => row.name));
@@ -105,22 +109,19 @@ export class Sweeper {
   }
 
   async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean }> {
-    const { pool, replica, config, log, found, bindings } = this.#parts;
-    const progress = await beginChunk(pool, bound);
+    const { pool, primary, config, log, bindings, find, finish } = this.#parts;
+    const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
     try {
-      const chunk = await sweepChunk(replica ?? pool, bound, progress, pace);
+      const chunk = await sweepChunk(pool, bound, progress, pace);
       const next = chunk.cursor ? nextPace(pace, chunk.ms) : pace;
       this.#paces.set(bound.name, next);
-      let counts = { opened: 0, cleared: 0 };
       if (chunk.suspects.length > 0) {
-        const suspects = { invariant: bound.name, keys: await this.#listable(bound, chunk.suspects) };
-        counts = await find(pool, bound, suspects, config.statementTimeoutMs);
+        await find(bound, { invariant: bound.name, keys: await this.#listable(bound, chunk.suspects) });
       }
-      if (chunk.cursor === undefined) await recheck(pool, bound, progress.passStartedAt, config.statementTimeoutMs);
+      if (chunk.cursor === undefined) await finish(bound, progress.passStartedAt);
       const pause = bound.everyMs ?? config.sweepPauseMs;
-      if (!(await endChunk(pool, bound, lease, chunk, next, pause))) this.#lease = undefined;
-      if (counts.opened > 0 || chunk.cursor === undefined) found();
+      if (!(await endChunk(primary, bound, lease, chunk, next, pause))) this.#lease = undefined;
       return { ms: chunk.ms, done: chunk.cursor === undefined };
     } catch (error) {
       const slower = afterTimeout(error, pace, bound);
@@ -137,14 +138,16 @@ export class Sweeper {
 
   /** Where nothing will be healed by itself, a list of ten thousand is enough for a person; the rest is counted. */
   async #listable<T>(bound: Bound, keys: readonly T[]): Promise<readonly T[]> {
-    const { rows } = await this.#parts.pool.query<{ heals: boolean; n: string }>(
+    const { rows } = await this.#parts.primary.query<{ heals: boolean; n: string }>(
       `select mode = 'heal' and held_at is null as heals,
               (select count(*) from (select from evenkeel.violation v where v.invariant = i.name limit $2) x) as n
          from evenkeel.invariant i where name = $1`,
       [bound.name, mostListed],
     );
     const row = rows[0];
-    return !row || (row.heals && bound.invariant.guard === null) ? keys : keys.slice(0, Math.max(0, mostListed - Number(row.n)));
+    return !row || (row.heals && bound.invariant.guard === null)
+      ? keys
+      : keys.slice(0, Math.max(0, mostListed - Number(row.n)));
   }
 }
 const mostListed = 10_000;
