@@ -137,7 +137,7 @@ async function undoAll(
   }[];
   const report = await undo(db.pool, { entries: entries.map(({ id }) => id), dryRun: false }, 'ada');
   const subjectOf = (id: string) => entries.find(entry => entry.id === id)?.subject.join('|');
-  expect(report.refused.map(({ entry }) => subjectOf(entry)).sort()).toEqual([...refused].sort());
+  expect(new Set(report.refused.map(({ entry }) => subjectOf(entry)))).toEqual(new Set(refused));
 
   const appends = entries.filter(({ action }) => action === 'append');
   const isOther = ({ table }: Content) => !appends.some(entry => entry.table === table);
