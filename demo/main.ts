@@ -11,7 +11,11 @@ else if (options instanceof Error) {
   process.exitCode = 2;
 } else {
   const closing = new AbortController();
-  const end = () => closing.abort();
+  let interrupted = false;
+  const end = () => {
+    interrupted = true;
+    closing.abort();
+  };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
   const screen = options.json ? openScreen(process.stderr, true) : openScreen(process.stdout);
   const keys = listen(process.stdin, { end });
@@ -23,8 +27,10 @@ else if (options instanceof Error) {
     process.exitCode = kept ? 0 : 1;
   } catch (error) {
     screen.close();
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    if (!interrupted) {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    }
+    process.exitCode = interrupted ? 130 : 1;
   } finally {
     keys.close();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, end);

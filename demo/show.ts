@@ -1,7 +1,7 @@
 /** The show on one page: who comes on when, what has to be true at the end, and that nobody is left behind. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { BrokenPromise, until, type Stage } from './acts/act.ts';
+import { until, type Stage } from './acts/act.ts';
 import { flood } from './acts/flood.ts';
 import { killed } from './acts/killed.ts';
 import { undone } from './acts/undone.ts';
@@ -10,28 +10,22 @@ import { invariants } from './folders.ts';
 import { gremlin as wake } from './gremlin/gremlin.ts';
 import { startJudge } from './judge/judge.ts';
 import { countWrong, sum } from './judge/rules.ts';
-import type { Verdict } from './judge/verdict.ts';
 import type { Options } from './options.ts';
 import { invite } from './screen/invite.ts';
 import type { Keys } from './screen/keys.ts';
-import { seconds as inSeconds } from './screen/paint.ts';
+import { inert } from './screen/paint.ts';
 import { startScore } from './screen/score.ts';
 import type { Screen } from './screen/screen.ts';
 import { tell } from './screen/story.ts';
+import { conclude, leastOfEach, type Outcome } from './screen/summary.ts';
 import { lookAround } from './shop/shelf.ts';
 import { startTraffic } from './shop/traffic.ts';
 import { foundTown } from './town.ts';
 
 const acts = [killed, flood, undone];
-const leastOfEach = 10;
 const patienceMs = 10_000;
-
-export interface Outcome {
-  readonly verdict: Verdict;
-  /** All promises were. */
-  readonly kept: boolean;
-  readonly summary: readonly string[];
-}
+/** For somebody who waits to get the prompt back. */
+const shortPatienceMs = 3_000;
 
 export async function perform(
   { seconds, json }: Options,
@@ -40,10 +34,7 @@ export async function perform(
   closing: AbortController,
 ): Promise<Outcome> {
   const ending: (() => Promise<unknown>)[] = [];
-  screen.head([
-    '',
-    ` Setting up a Postgres server with two identical shops: one watched by Evenkeel, one not …`,
-  ]);
+  screen.say('Setting up a Postgres server with two identical shops: one watched by Evenkeel, one not …');
   try {
     const town = await foundTown();
     ending.unshift(() => town.close());
@@ -70,7 +61,8 @@ export async function perform(
 
     const whole = async () => {
       const [broken] = await Promise.all([json ? 0 : playAll(stage, keys), rampage]);
-      if (!closing.signal.aborted) await judge.settle(patienceMs);
+      if (closing.signal.aborted) screen.say('No more faults; healing what is left …');
+      await judge.settle(closing.signal.aborted ? shortPatienceMs : patienceMs);
       return broken;
     };
     failures.push(onlyFails(judge.done), onlyFails(score.done));
@@ -78,9 +70,14 @@ export async function perform(
     closing.abort();
     await traffic.stop();
     await score.stop();
-    const verdict = await judge.conclude();
-    const wrong = [sum(await countWrong(town.bare)), sum(await countWrong(town.watched))] as const;
-    return conclude(verdict, wrong, broken, { seconds, byHand: keys.there });
+    const findings = await judge.conclude();
+    const without = sum(await countWrong(town.bare));
+    return conclude(findings, {
+      without,
+      brokenPromises: broken,
+      ends: seconds !== undefined,
+      byHand: keys.there,
+    });
   } finally {
     closing.abort();
     for (const end of ending) await end().catch(() => undefined);
@@ -114,38 +111,13 @@ async function playAll(stage: Stage, keys: Keys): Promise<number> {
       try {
         await play(stage);
       } catch (error) {
-        if (!(error instanceof BrokenPromise)) throw error;
+        if (closing.aborted) throw error;
         broken++;
-        screen.say(paint.red(`  ✗ ${error.message}`));
+        screen.say(paint.red(`  ✗ ${inert((error as Error).message, 400)}`));
       }
     }
   } catch (error) {
     if (!closing.aborted) throw error;
   }
   return broken;
-}
-
-function conclude(
-  verdict: Verdict,
-  [bare, watched]: readonly [number, number],
-  brokenPromises: number,
-  { seconds, byHand }: { seconds: number | undefined; byHand: boolean },
-): Outcome {
-  const { injected, healed, open, false_heals, p50_ms, p99_ms, kinds } = verdict;
-  const enough = Object.values(kinds).every(kind => kind.healed >= leastOfEach);
-  // Who sits at the terminal was invited to break things that the gremlin knows nothing of.
-  const strangers = byHand ? 0 : false_heals;
-  const complete = seconds === undefined || (enough && open === 0 && watched === 0);
-  const times =
-    p50_ms === null
-      ? ''
-      : `, half of them within ${inSeconds(p50_ms)}, 99 of 100 within ${inSeconds(p99_ms!)}`;
-  const summary = [
-    `The gremlin broke ${injected} rows in each shop. Wrong now: without Evenkeel ${bare}, with ${watched}.`,
-    `Evenkeel healed ${healed} of them${times} of the commit that broke them.`,
-    byHand
-      ? `${false_heals} heals were of what others had broken.`
-      : `${false_heals} rows were written that weren't broken.`,
-  ];
-  return { verdict, kept: complete && strangers === 0 && brokenPromises === 0, summary };
 }

@@ -17,15 +17,13 @@ export interface Stage {
   readonly closing: AbortSignal;
 }
 
-/** @throws BrokenPromise where the guarantee wasn't kept */
+/** @throws Error where the guarantee wasn't kept */
 export interface Act {
   readonly title: string;
   readonly play: (stage: Stage) => Promise<void>;
 }
 
-export class BrokenPromise extends Error {}
-
-/** Asks again until there is an answer. @throws BrokenPromise after so many seconds */
+/** Asks again until there is an answer. @throws Error after so many seconds */
 export async function until<T>(
   { closing }: Pick<Stage, 'closing'>,
   what: string,
@@ -36,7 +34,7 @@ export async function until<T>(
     closing.throwIfAborted();
     const answer = await look();
     if (answer !== undefined && answer !== false) return answer;
-    if (Date.now() > deadline) throw new BrokenPromise(`${what}: not within ${seconds} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
     await delay(50);
   }
 }

@@ -1,7 +1,7 @@
 /** Guarantee 4: a heal is undone by a person, and then left alone, although each sweep sees the row again. */
+import { readLedger } from '../judge/journal.ts';
 import { isRight } from '../judge/rules.ts';
-import { inert } from '../screen/paint.ts';
-import { BrokenPromise, until, type Act, type Stage } from './act.ts';
+import { until, type Act, type Stage } from './act.ts';
 
 const invariant = 'billing-mirror';
 const sweeps = 3;
@@ -23,27 +23,26 @@ export const undone: Act = {
     const [entry] = await until(stage, 'a heal to undo', 15, async () => heals().length > 0 && heals());
 
     await crew.run('undo', String(entry!.id));
-    const row = `${invariant} ${inert(fault.subject[0])}`;
+    const subject = `${invariant}/${fault.subject[0]}`;
     screen.say(
-      `  $ evenkeel undo ${entry!.id}        the copy of subscription ${inert(fault.subject[0])} is as it was before`,
+      `  $ evenkeel undo ${entry!.id}        the copy of subscription ${fault.subject[0]} is as it was before`,
     );
-    if (await right()) throw new BrokenPromise('the undo restored nothing');
+    if (await right()) throw new Error('the undo restored nothing');
 
     const seen = await passes(stage);
     await until(stage, `${sweeps} more sweeps`, 30, async () => (await passes(stage)) >= seen + sweeps);
-    if (heals().length > 1 || (await right())) throw new BrokenPromise('it was healed again');
-    screen.say(`  swept ${sweeps} more times, seen each time, left alone each time`);
+    const listed = (await readLedger(town.watched)).some(
+      ({ state, key }) => state === 'undone' && key[0] === fault.subject[0],
+    );
+    if (!listed) throw new Error('it was forgotten');
+    if (heals().length > 1 || (await right())) throw new Error('it was healed again');
+    screen.say(`  swept ${sweeps} more times: still listed as undone, and left alone`);
 
-    await crew.run('resume', ...resumed(fault.subject));
+    await crew.run('resume', subject);
     await until(stage, 'healed once resumed', 15, right);
-    screen.say(`  $ evenkeel resume ${row}        and it is healed again`);
+    screen.say(`  $ evenkeel resume ${subject}        and it is healed again`);
   },
 };
-
-/** How the CLI names a subject. */
-function resumed(subject: readonly string[]): string[] {
-  return [invariant, ...subject];
-}
 
 async function passes({ town }: Stage): Promise<number> {
   const { rows } = await town.watched.query<{ passes: number }>(

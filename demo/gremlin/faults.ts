@@ -19,13 +19,13 @@ export interface Fault {
 type Form = (shelf: Shelf) => Fault | undefined;
 
 export const kinds = {
-  died: { says: 'a worker died between two writes', forms: [lineWithoutTotal, deliveryWithoutStock] },
-  lost: { says: 'an increment was lost', forms: [orderNotCounted, lineNotReserved] },
-  orphan: { says: 'a delete left an orphan', forms: [paymentLeftBehind] },
-  stuck: { says: 'a status is stuck', forms: [paymentNeverCaptured] },
-  missing: { says: 'a mirror row is missing', forms: [subscriptionNotMirrored] },
-  stale: { says: 'a mirror row is stale', forms: [planNotMirrored] },
-  group: { says: 'a roll-up misses a group', forms: [groupNotFilled] },
+  died: { says: 'worker died between writes', forms: [lineWithoutTotal, deliveryWithoutStock] },
+  lost: { says: 'increment lost', forms: [orderNotCounted, lineNotReserved] },
+  orphan: { says: 'delete left an orphan', forms: [paymentLeftBehind] },
+  stuck: { says: 'status stuck', forms: [paymentNeverCaptured] },
+  missing: { says: 'mirror row missing', forms: [subscriptionNotMirrored] },
+  stale: { says: 'mirror row stale', forms: [planNotMirrored] },
+  group: { says: 'roll-up misses a group', forms: [groupNotFilled] },
 } as const satisfies Record<string, { says: string; forms: readonly Form[] }>;
 
 export type Kind = keyof typeof kinds;
@@ -120,7 +120,7 @@ function planNotMirrored(shelf: Shelf): Fault | undefined {
 function groupNotFilled(shelf: Shelf): Fault {
   const [category, day] = [shelf.category(), shelf.pastDay()];
   return {
-    invariant: 'category-day',
+    invariant: 'daily-sales',
     subject: [String(category), day],
     writes: without(shop.rebuild(category, day), 'fill'),
   };

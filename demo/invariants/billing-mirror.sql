@@ -1,6 +1,6 @@
 -- evenkeel: should
 -- says: The billing service's copy of a subscription is the subscription
--- on: billing_subscriptions
+-- on: billing_mirror
 -- heal: set; insert; remove
 -- mode: heal
 -- guard: 2000/hour

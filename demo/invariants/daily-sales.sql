@@ -1,6 +1,6 @@
 -- evenkeel: should
 -- says: Each category has a row for each day, with what it sold
--- on: category_days
+-- on: daily_sales
 -- heal: set; insert; remove
 -- mode: heal
 -- guard: 2000/hour

@@ -9,11 +9,11 @@ export interface Entry {
   readonly action: 'set' | 'insert' | 'append' | 'remove' | 'effect' | 'undo';
   readonly table: string;
   readonly key: readonly string[];
+  readonly key_columns: readonly string[];
   readonly before: Columns | null;
   readonly after: Columns | null;
   readonly subject: readonly string[];
   readonly because_of: string | null;
-  readonly opened_at: Date | null;
   /** When its transaction committed. */
   readonly committed_at: Date;
 }
@@ -37,7 +37,7 @@ export function tail(shop: Pool): Journal {
     },
     async read() {
       const { rows } = await shop.query<Entry>(
-        `select id::int, invariant, action, table_name as table, key, before, after, subject, because_of, opened_at,
+        `select id::int, invariant, action, table_name as table, key, key_columns, before, after, subject, because_of,
                 pg_xact_commit_timestamp(xid::xid) as committed_at
            from evenkeel.entry where id > $1 order by id`,
         [highest - reach],

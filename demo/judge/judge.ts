@@ -6,23 +6,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { note, readTruth, type Truth } from '../gremlin/truth.ts';
 import { readLedger, tail, type Entry } from './journal.ts';
-import { isRight } from './rules.ts';
-import { falseHeals, name, verdict, type Verdict } from './verdict.ts';
+import { isRight, wrongSubjects, type Subject } from './rules.ts';
+import { falseHeals, name, subjectsOf, verdict, type Verdict } from './verdict.ts';
 
 export interface Judge {
   /** Every heal as it is seen, with the faults that it answers. Register before `start`. */
   onHeal(listener: (entry: Entry, faults: readonly Truth[]) => void): void;
   entries(): readonly Entry[];
   faults(): Promise<Truth[]>;
-  /** Waits until none is open, or so long. True if none is. */
-  settle(ms: number, only?: (fault: Truth) => boolean): Promise<boolean>;
-  /** Looks once more at every fault; those that are wrong after all count as open. */
-  conclude(): Promise<Verdict>;
-  /** Entries for what the gremlin hadn't broken: false heals, or somebody else's work. */
-  strangers(): Promise<Entry[]>;
+  /** Waits until none is open, or so long. */
+  settle(ms: number): Promise<void>;
+  /** Stops, and looks once more at everything; a fault whose row is wrong after all counts as open. */
+  conclude(): Promise<Findings>;
   /** Ends once stopped; rejects when it can't read any more. */
   readonly done: Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface Findings {
+  readonly verdict: Verdict;
+  /** Rows that are wrong in the watched shop, whoever broke them. */
+  readonly wrong: readonly Subject[];
+  readonly open: readonly Truth[];
+  /** Entries for what the gremlin hadn't broken: false heals, unless somebody else did. */
+  readonly strangers: readonly Entry[];
 }
 
 const everyMs = 100;
@@ -73,11 +80,10 @@ export function startJudge(watched: Pool, truth: Pool): Judge {
     onHeal: listener => void listeners.push(listener),
     entries: () => journal.entries,
     faults: () => readTruth(truth),
-    async settle(ms, only = () => true) {
-      for (const deadline = Date.now() + ms; ;) {
-        const open = (await readTruth(truth, 'open')).filter(only);
-        if (open.length === 0) return true;
-        if (Date.now() > deadline || stopped.signal.aborted) return false;
+    async settle(ms) {
+      const deadline = Date.now() + ms;
+      while ((await readTruth(truth, 'open')).length > 0) {
+        if (Date.now() > deadline || stopped.signal.aborted) return;
         await delay(everyMs);
       }
     },
@@ -85,15 +91,18 @@ export function startJudge(watched: Pool, truth: Pool): Judge {
       stopped.abort();
       await running;
       await look();
-      const faults = await readTruth(truth);
-      const wrong = new Set<Truth>();
-      for (const fault of faults) if (fault.healed_at && !(await holds(fault))) wrong.add(fault);
-      return verdict(
-        faults.map(fault => (wrong.has(fault) ? { ...fault, healed_at: null } : fault)),
-        journal.entries,
+      const wrong = await wrongSubjects(watched);
+      const names = new Set(wrong.map(({ rule, key }) => name(rule, key)));
+      const faults = (await readTruth(truth)).map(fault =>
+        subjectsOf(fault).some(subject => names.has(subject)) ? { ...fault, healed_at: null } : fault,
       );
+      return {
+        verdict: verdict(faults, journal.entries),
+        wrong,
+        open: faults.filter(({ injected_at, healed_at }) => injected_at && !healed_at),
+        strangers: falseHeals(faults, journal.entries),
+      };
     },
-    strangers: async () => falseHeals(await readTruth(truth), journal.entries),
     done: running,
     stop: () => (stopped.abort(), running),
   };

@@ -51,16 +51,16 @@ export const rules = {
     key: id,
     wrong: `select distinct id
               from (select id, customer_id, plan, cents, status, 1 as n from subscriptions
-                    union all select id, customer_id, plan, cents, status, -1 from billing_subscriptions) b
+                    union all select id, customer_id, plan, cents, status, -1 from billing_mirror) b
              group by id, customer_id, plan, cents, status having sum(n) <> 0`,
   },
-  'category-day': {
+  'daily-sales': {
     key: [
       ['category_id', 'int'],
       ['day', 'date'],
     ],
     wrong: `select category_id, day
-              from (select category_id, day, 1 as present, units, cents from category_days
+              from (select category_id, day, 1 as present, units, cents from daily_sales
                     union all select c.id, d.day, -1, 0, 0 from categories c, trading_days d
                     union all select p.category_id, l.sold_on, 0, -l.quantity, -l.cents
                       from order_lines l join products p on p.id = l.product_id) b
@@ -79,6 +79,23 @@ export async function countWrong(shop: Pool): Promise<Record<RuleName, number>> 
 }
 
 export const sum = (counts: Record<string, number>) => Object.values(counts).reduce((all, n) => all + n, 0);
+
+export interface Subject {
+  readonly rule: RuleName;
+  /** As text. */
+  readonly key: readonly string[];
+}
+
+/** Everything that is wrong in this shop. */
+export async function wrongSubjects(shop: Pool): Promise<Subject[]> {
+  const found = ruleNames.map(async rule => {
+    const { key, wrong } = rules[rule];
+    const columns = key.map(([column]) => `${column}::text`).join(', ');
+    const { rows } = await shop.query<Subject>(`select array[${columns}] as key from (${wrong}) w`);
+    return rows.map(({ key }) => ({ rule, key }));
+  });
+  return (await Promise.all(found)).flat();
+}
 
 /** Whether one subject (its key as text) is right in this shop. */
 export async function isRight(shop: Pool, name: RuleName, subject: readonly string[]): Promise<boolean> {

@@ -24,7 +24,10 @@ export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
   let last = 0;
 
   async function show(): Promise<void> {
-    const [bare, watched] = [sum(await countWrong(town.bare)), sum(await countWrong(town.watched))];
+    const [bare, watched] = (await Promise.all([town.bare, town.watched].map(countWrong))).map(sum) as [
+      number,
+      number,
+    ];
     const leftAlone = (await readLedger(town.watched)).filter(({ state }) => state === 'undone').length;
     const { injected, healed, p50_ms } = verdict(await judge.faults(), []);
     const arrow = bare > last ? ' ▲' : '';

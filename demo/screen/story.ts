@@ -1,48 +1,43 @@
-/** One line a heal: which row, what was wrong, before → after, how long it lasted, which invariant. */
+/** One line a heal: how long it was wrong, what was, which row, before → after, which invariant. */
 import { kinds } from '../gremlin/faults.ts';
 import type { Truth } from '../gremlin/truth.ts';
 import type { Columns, Entry } from '../judge/journal.ts';
 import { inert, seconds, type Paint } from './paint.ts';
 
 export function tell(entry: Entry, faults: readonly Truth[], paint: Paint): string {
-  const row = `${inert(entry.table.replaceAll('"', '').replace(/^public\./, ''))} ${entry.key.map(key => inert(key)).join(' ')}`;
-  const fault = faults.findLast(({ injected_at }) => injected_at && injected_at <= entry.committed_at);
-  if (entry.action === 'undo') return line('↶', 'yellow', row, change(entry), 'undone by a person');
-  if (entry.because_of) {
-    return line(' ↳', 'green', row, change(entry), `follows, in the same transaction`);
-  }
-  const what = fault ? kinds[fault.kind].says : 'broken by hand';
-  // Of what others broke, only the moment in which it was found is known.
-  const since = fault?.injected_at ?? entry.opened_at;
-  const lasted = since ? entry.committed_at.getTime() - since.getTime() : undefined;
-  return line('✓', 'green', row, change(entry), what, lasted);
-
-  function line(
-    mark: string,
-    colour: keyof Paint,
-    row: string,
-    change: string,
-    what: string,
-    lasted?: number,
-  ) {
-    const after = lasted === undefined ? '' : `  ${paint.bold(seconds(lasted))}`;
-    return `${paint[colour](mark.padEnd(2))} ${row.padEnd(28)} ${change.padEnd(44)} ${paint.dim(what)}${after}  ${paint.cyan(inert(entry.invariant))}`;
-  }
+  const [mark, colour, what, lasted] = event(entry, faults);
+  const time = (lasted === undefined ? '' : seconds(lasted)).padStart(7);
+  const table = entry.table.replaceAll('"', '').replace(/^public\./, '');
+  const row = [table, ...entry.key].map(part => inert(part)).join(' ');
+  const columns = [what.padEnd(26), row.padEnd(25), inert(change(entry), 36).padEnd(36)];
+  return `${paint[colour](mark)}${paint.bold(time)}  ${columns.join('  ')}  ${paint.cyan(inert(entry.invariant))}`;
 }
 
-/** Only what changed; a row that came or went shows a few of its columns. */
-function change({ before, after }: Entry): string {
-  if (before && after) {
-    const changed = Object.keys(after).filter(column => before[column] !== after[column]);
-    return changed
-      .map(column => `${inert(column)} ${inert(before[column])} → ${inert(after[column])}`)
-      .join(', ');
-  }
-  return `${some(before)} → ${some(after)}`;
+/** What happened, and how many milliseconds it was wrong. */
+function event(
+  { action, because_of, committed_at }: Entry,
+  faults: readonly Truth[],
+): [mark: string, colour: 'green' | 'yellow', what: string, lasted?: number] {
+  if (action === 'undo') return ['↶', 'yellow', 'undone by a person'];
+  if (because_of) return ['↳', 'green', 'follows, in one go'];
+  const fault = faults.findLast(({ injected_at }) => injected_at && injected_at <= committed_at);
+  // Of what others broke, nobody knows since when.
+  if (!fault) return ['✓', 'green', 'broken by hand'];
+  return ['✓', 'green', kinds[fault.kind].says, committed_at.getTime() - fault.injected_at!.getTime()];
 }
 
-function some(row: Columns | null): string {
-  if (!row) return '(no row)';
-  const columns = Object.entries(row).slice(0, 4);
-  return columns.map(([column, value]) => `${inert(column)} ${inert(value, 20)}`).join(', ');
+/** Only what changed, and of that the first few columns. */
+function change({ before, after, key_columns }: Entry): string {
+  const changed = Object.keys({ ...before, ...after }).filter(column =>
+    before && after ? before[column] !== after[column] : !key_columns.includes(column),
+  );
+  const some = changed
+    .slice(0, 2)
+    .map(column => [inert(column), value(before, column), value(after, column)] as const);
+  const more = changed.length > some.length ? ', …' : '';
+  if (before && after) return some.map(([column, was, is]) => `${column} ${was} → ${is}`).join(', ') + more;
+  const row = some.map(([column, was, is]) => `${column} ${before ? was : is}`).join(', ') + more;
+  return before ? `${row} → (no row)` : `(no row) → ${row}`;
 }
+
+const value = (row: Columns | null, column: string) => inert(row?.[column], 24);

@@ -3,7 +3,7 @@
  * them whole; the gremlin commits them with one write forgotten, as a worker does that dies halfway.
  *
  * Correct under concurrency at READ COMMITTED: counters move by atomic increments, and rows are locked in one
- * order everywhere: order, customer, products by id, category days by key.
+ * order everywhere: order, customer, products by id, daily sales by key.
  */
 export interface Write {
   /** What it does, for people and for the gremlin to pick from. */
@@ -162,7 +162,7 @@ export function subscribe(subscription: number, customer: number, plan: string, 
   const values = [subscription, customer, plan, cents];
   return [
     { does: 'subscription', sql: `insert into subscriptions values ($1, $2, $3, $4, 'active')`, values },
-    { does: 'mirror', sql: `insert into billing_subscriptions values ($1, $2, $3, $4, 'active')`, values },
+    { does: 'mirror', sql: `insert into billing_mirror values ($1, $2, $3, $4, 'active')`, values },
   ];
 }
 
@@ -171,7 +171,7 @@ export function changePlan(subscription: number, plan: string, cents: number): W
   const sets = `set plan = $2, cents = $3, status = 'active' where id = $1`;
   return [
     { does: 'subscription', sql: `update subscriptions ${sets}`, values },
-    { does: 'mirror', sql: `update billing_subscriptions ${sets}`, values },
+    { does: 'mirror', sql: `update billing_mirror ${sets}`, values },
   ];
 }
 
@@ -179,10 +179,10 @@ export function changePlan(subscription: number, plan: string, cents: number): W
 export function rebuild(category: number, day: string): Write[] {
   const values = [category, day];
   return [
-    { does: 'clear', sql: 'delete from category_days where category_id = $1 and day = $2', values },
+    { does: 'clear', sql: 'delete from daily_sales where category_id = $1 and day = $2', values },
     {
       does: 'fill',
-      sql: `insert into category_days select $1, $2, coalesce(sum(l.quantity), 0), coalesce(sum(l.cents), 0)
+      sql: `insert into daily_sales select $1, $2, coalesce(sum(l.quantity), 0), coalesce(sum(l.cents), 0)
           from order_lines l join products p on p.id = l.product_id and p.category_id = $1 where l.sold_on = $2`,
       values,
     },
@@ -206,7 +206,7 @@ function lock(order: number, products: string, value: unknown): Write[] {
     },
     {
       does: 'lock',
-      sql: `select from category_days where day = (select placed_on from orders where id = $2)
+      sql: `select from daily_sales where day = (select placed_on from orders where id = $2)
            and category_id in (select category_id from products where id in (${ids}))
          order by category_id for no key update`,
       values: [value, order],
@@ -216,7 +216,7 @@ function lock(order: number, products: string, value: unknown): Write[] {
 
 /** `order` is the parameter that holds the order, whose day it is. */
 function rollUp(lines: string, sign: 1 | -1, order: '$1' | '$3'): string {
-  return `update category_days d set units = d.units + ${sign} * s.units, cents = d.cents + ${sign} * s.cents
+  return `update daily_sales d set units = d.units + ${sign} * s.units, cents = d.cents + ${sign} * s.cents
     from (select category_id, sum(quantity) as units, sum(cents) as cents from (${lines}) b group by 1) s
    where d.category_id = s.category_id and d.day = (select placed_on from orders where id = ${order})`;
 }

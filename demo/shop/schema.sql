@@ -60,7 +60,7 @@ create table subscriptions (
   status text not null check (status in ('active', 'cancelled'))
 );
 
-create table billing_subscriptions (            -- the billing service's copy of the above
+create table billing_mirror (            -- the billing service's copy of the above
   id int primary key,
   customer_id int not null,
   plan text not null,
@@ -70,7 +70,7 @@ create table billing_subscriptions (            -- the billing service's copy of
 
 create table trading_days (day date primary key);
 
-create table category_days (                    -- roll-up: what each category sold on each day
+create table daily_sales (                    -- roll-up: what each category sold on each day
   category_id int not null,
   day date not null,
   units bigint not null,

@@ -1,7 +1,7 @@
 /**
  * What may be picked next. An order or a subscription is taken while something happens to it and put back after,
  * so that every decision falls the same in both shops. The gremlin puts nothing back: what it broke, nobody mends
- * by accident. Customers, products and category days are shared and hot.
+ * by accident. Customers, products and daily sales are shared and hot.
  */
 import type { Pool } from 'pg';
 import type { Basket } from './operations.ts';

@@ -26,8 +26,8 @@ describe('traffic', () => {
           (select array[sum(on_hand), sum(reserved)] from products) as products,
           (select array[count(*), sum(total_cents), count(*) filter (where status = 'placed')] from orders) as orders,
           (select array[count(*), count(*) filter (where status = 'captured')] from payments) as payments,
-          (select array[count(*), sum(cents)] from billing_subscriptions) as subscriptions,
-          (select array[sum(units), sum(cents)] from category_days) as days`)
+          (select array[count(*), sum(cents)] from billing_mirror) as subscriptions,
+          (select array[sum(units), sum(cents)] from daily_sales) as days`)
       ).rows;
     expect(await sums(shops.bare)).toEqual(await sums(shops.watched));
   });

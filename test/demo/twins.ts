@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { invariants } from '../../demo/folders.ts';
-import { ruleNames, rules } from '../../demo/judge/rules.ts';
+import { rules, wrongSubjects } from '../../demo/judge/rules.ts';
 import type { Twins } from '../../demo/shop/twins.ts';
 import { seed } from '../../demo/town.ts';
 import { freshDatabase } from '../support/database.ts';
@@ -15,13 +15,7 @@ export async function twins(): Promise<Twins> {
 
 /** All that is wrong in a shop by the judge's rules: `order-total 17`. */
 export async function wrongByRules(shop: pg.Pool): Promise<string[]> {
-  const found = ruleNames.map(async name => {
-    const { rows } = await shop.query<{ key: string[] }>(
-      `select array[${rules[name].key.map(([column]) => `${column}::text`).join(', ')}] as key from (${rules[name].wrong}) w`,
-    );
-    return rows.map(({ key }) => [name, ...key].join(' '));
-  });
-  return (await Promise.all(found)).flat().sort();
+  return (await wrongSubjects(shop)).map(({ rule, key }) => [rule, ...key].join(' ')).sort();
 }
 
 /** The same by the demo's invariants, asked as plain SQL. */

@@ -81,7 +81,7 @@ describe('false heals', () => {
   });
 
   it('tell keys apart that look alike when joined', () => {
-    const faults = [fault({ invariant: 'category-day', subject: ['1', '2'] })];
-    expect(falseHeals(faults, [heal('category-day', ['1,2'], 1000)])).toHaveLength(1);
+    const faults = [fault({ invariant: 'daily-sales', subject: ['1', '2'] })];
+    expect(falseHeals(faults, [heal('daily-sales', ['1,2'], 1000)])).toHaveLength(1);
   });
 });
