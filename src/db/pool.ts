@@ -91,8 +91,9 @@ function opening(limits: Limits): string {
   return [`begin ${mode}`, ...Object.entries(settings).map(([k, v]) => `set local ${k} = ${v}`)].join('; ');
 }
 
-/** The SQLSTATE of a Postgres error; undefined for anything else. */
+/** The SQLSTATE of a Postgres error, or of the one that made it; undefined for anything else. */
 export function sqlState(error: unknown): string | undefined {
+  if (error instanceof EvenkeelError) return sqlState(error.cause);
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }

@@ -1,4 +1,5 @@
 import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
+import { EvenkeelError } from '../errors.ts';
 import { type Key, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 import { hold } from '../find/flood.ts';
@@ -135,6 +136,8 @@ async function without(
   } catch (error) {
     if (isDown(error) || isCollision(error) || error instanceof Busy) throw error;
     if (!(error instanceof Fault) && sqlState(error) === undefined) throw error;
+    // Nothing can be asked, whichever the row.
+    if (error instanceof EvenkeelError && error.code !== 'query-failed') throw error;
     await tx.query('rollback to savepoint attempt');
     healing.entries.length = entries;
     const named = error instanceof Fault && error.keys ? new Set(error.keys.map(keyId)) : undefined;

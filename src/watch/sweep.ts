@@ -1,4 +1,4 @@
-import { type Pool, isCollision, sqlState, transaction } from '../db/pool.ts';
+import { type Pool, sqlState, transaction } from '../db/pool.ts';
 import { type Key, askNull, askRange, askWhole, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 import { type Pace, halved, most } from './chunk.ts';
@@ -104,9 +104,8 @@ export async function endChunk(
   return Boolean(rowCount);
 }
 
-/** A chunk that timed out is tried again at half its size; the pace, or undefined where it can't shrink any more. */
+/** A chunk that timed out is tried again at half its size; the pace, or undefined where that doesn't help. */
 export function afterTimeout(error: unknown, pace: Pace, bound: Bound): Pace | undefined {
-  const slow = sqlState(error) === '57014' || isCollision(error);
-  return slow && inRanges(bound) && pace.rows > 1 ? halved(pace) : undefined;
+  return sqlState(error) === '57014' && inRanges(bound) && pace.rows > 1 ? halved(pace) : undefined;
 }
 

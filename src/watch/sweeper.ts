@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { type Pool, describe } from '../db/pool.ts';
+import { type Pool, describe, isCollision } from '../db/pool.ts';
 import type { Bound } from '../find/bind.ts';
 import type { Suspects } from '../find/ask.ts';
 import { EvenkeelError } from '../errors.ts';
@@ -87,8 +87,8 @@ export class Sweeper {
     if (!lease) return 500;
     const due = await this.#nextDue();
     if (!due) return 100;
-    const { ms, done } = await this.#chunk(due, lease);
-    if (done) this.#turn++;
+    const { ms, done, tired } = await this.#chunk(due, lease);
+    if (done || tired) this.#turn++;
     return this.#duty.pauseAfter(ms, due.table.oid);
   }
 
@@ -108,7 +108,8 @@ export class Sweeper {
     return undefined;
   }
 
-  async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean }> {
+  /** `done`: with this pass, or for now; `tired`: it was too much, and others shall have their turn before it is tried again. */
+  async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean; tired?: boolean }> {
     const { pool, primary, config, log, bindings, find, finish } = this.#parts;
     const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
@@ -127,9 +128,10 @@ export class Sweeper {
       const slower = afterTimeout(error, pace, bound);
       if (slower) {
         this.#paces.set(bound.name, slower);
-        return { ms: 1_000, done: false };
+        return { ms: 1_000, done: false, tired: true };
       }
-      if (!(error instanceof EvenkeelError)) throw error;
+      // Somebody's lock on one table must not stop the sweeping of all.
+      if (!(error instanceof EvenkeelError) && !isCollision(error)) throw error;
       log.warn(`${bound.name}: ${describe(error)}`);
       await bindings.fail(bound.name, error);
       return { ms: 100, done: true };
