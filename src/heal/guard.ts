@@ -3,7 +3,7 @@ import type { Key } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 
 /**
- * The budget of an invariant: rows written in the last sixty minutes. Reserved under a lock until commit, because
+ * The budget of an invariant: rows written in the last sixty minutes, the one in which they began included. Reserved under a lock until commit, because
  * workers that count and then heal would count the same budget twice.
  */
 export async function budgetLeft(tx: Tx, bound: Bound): Promise<number> {
@@ -13,7 +13,7 @@ export async function budgetLeft(tx: Tx, bound: Bound): Promise<number> {
   const rows = await ask(
     tx,
     `select coalesce(sum(written), 0) from evenkeel.pulse
-      where invariant = $1 and minute > clock_timestamp() - interval '1 hour'`,
+      where invariant = $1 and minute > clock_timestamp() - interval '61 minutes'`,
     [bound.name],
   );
   return Math.max(0, guard - Number(rows[0]?.[0] ?? 0));
