@@ -3,12 +3,14 @@
  * Everything is real: what waits is this process, right before it sends the statement.
  */
 import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { type Pool, createPool } from '../../src/db/pool.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import type { Bound } from '../../src/find/bind.ts';
 import { type Outcome, type Ward, healBatch } from '../../src/heal/batch.ts';
+import { journal } from '../../src/journal/record.ts';
 import { createLog } from '../../src/log.ts';
 import { Bindings } from '../../src/roster/bindings.ts';
 import { stand } from '../../src/roster/roster.ts';
@@ -23,9 +25,11 @@ export interface Stage {
   bound(name: string): Bound;
   /** One heal transaction for at most `limit` violations of one invariant, as a worker would begin it now. */
   heal(name: string, limit?: number): Promise<Outcome>;
-  /** The next heal transaction, stopped right before its first statement that matches. */
-  healUntil(pattern: RegExp, name: string, limit?: number): Promise<Stopped>;
+  /** The next heal transaction, stopped right before its first statement that matches, or right after it. */
+  healUntil(point: Point, name: string, limit?: number): Promise<Stopped>;
 }
+
+export type Point = RegExp | { readonly after: RegExp };
 
 export interface Stopped {
   /** Backend of the heal. */
@@ -38,7 +42,7 @@ export interface Stopped {
 export const at = {
   claim: /from evenkeel\.violation v\s+where .* for update of v skip locked/s,
   lock: /for (no key )?update of t skip locked/,
-  write: /^savepoint before_write/,
+  write: /pg_stat_xact_user_tables/,
   insert: /^\s*insert into (?!evenkeel)/,
   deferred: /^set constraints all immediate/,
   crosscheck: /pg_advisory_xact_lock(_shared)?\(4527/,
@@ -69,6 +73,7 @@ export async function stageOn(
   const ward = (over: Pool): Ward => ({
     pool: over,
     all: () => bindings.all,
+    journal,
     repeats: 1_000,
     statementMs: options.statementMs ?? 30_000,
   });
@@ -79,12 +84,12 @@ export async function stageOn(
     sweep: () => keel.once(),
     bound,
     heal,
-    async healUntil(pattern, name, limit) {
-      const halting = haltingAt(pool, pattern);
+    async healUntil(point, name, limit) {
+      const halting = haltingAt(pool, point);
       const outcome = heal(name, limit, halting.pool);
       outcome.catch(() => undefined);
       const pid = await Promise.race([halting.reached, outcome.then(() => undefined)]);
-      if (pid === undefined) throw new Error(`the heal ended before ${String(pattern)}`);
+      if (pid === undefined) throw new Error(`the heal ended before ${inspect(point)}`);
       return {
         pid,
         go: () => {
@@ -96,22 +101,25 @@ export async function stageOn(
   };
 }
 
-/** A pool whose clients wait right before the first statement that matches. */
-function haltingAt(pool: Pool, pattern: RegExp) {
+/** A pool whose clients wait at the point. */
+function haltingAt(pool: Pool, point: Point) {
+  const [pattern, after] = point instanceof RegExp ? [point, false] : [point.after, true];
   let reach: (pid: number) => void = () => undefined;
   let release: () => void = () => undefined;
   const reached = new Promise<number>(resolve => (reach = resolve));
   const released = new Promise<void>(resolve => (release = resolve));
   let halted = false;
+  let armed = !after;
   const connect = async () => {
     const client = await pool.connect();
     const query = async (statement: string | { text: string }, ...rest: unknown[]) => {
       const text = typeof statement === 'string' ? statement : statement.text;
-      if (!halted && pattern.test(text)) {
+      if (!halted && armed && (after || pattern.test(text))) {
         halted = true;
         reach((client as unknown as { processID: number }).processID);
         await released;
       }
+      armed ||= pattern.test(text);
       return (client.query as (...args: unknown[]) => Promise<unknown>).call(client, statement, ...rest);
     };
     return new Proxy(client, {

@@ -105,7 +105,7 @@ test('in one batch, too, one of the two stays', async () => {
   expect(await parked(db)).toHaveLength(3);
 });
 
-test('two heals of one invariant that touch each other’s rows take turns', async () => {
+async function twins() {
   const db = await freshDatabase();
   await db.sql(`
     create table lamps (id int primary key, twin int not null, lit bool not null);
@@ -122,11 +122,25 @@ test('two heals of one invariant that touch each other’s rows take turns', asy
 select a.id, not a.lit as lit from lamps a join lamps b on b.id = a.twin where a.lit = b.lit`,
   });
   await stage.sweep();
+  return { db, stage };
+}
+
+test('two heals of one invariant that touch each other’s rows take turns', async () => {
+  const { db, stage } = await twins();
   const first = await stage.healUntil(at.journal, 'twins', 1);
   expect(await stage.heal('twins', 1)).toMatchObject({ healed: 0, collided: true });
   await first.go();
   await makeDue(db);
   expect(await stage.heal('twins', 1)).toMatchObject({ healed: 0 });
+  expect(await db.sql('select from lamps where lit')).toHaveLength(1);
+  expect(await db.sql('select from evenkeel.entry')).toHaveLength(1);
+});
+
+test('and what came before its turn is verified again', async () => {
+  const { db, stage } = await twins();
+  const first = await stage.healUntil(at.crosscheck, 'twins', 1);
+  expect(await stage.heal('twins', 1)).toMatchObject({ healed: 1 });
+  expect(await first.go()).toMatchObject({ healed: 0, collided: false });
   expect(await db.sql('select from lamps where lit')).toHaveLength(1);
   expect(await db.sql('select from evenkeel.entry')).toHaveLength(1);
 });
