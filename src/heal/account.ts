@@ -50,10 +50,12 @@ export async function account(
     healing.entries.push({ ...entry, table: to.quoted, key, keyColumns, before: was, after: is });
   }
   // What no foreign key links to the healed row can't be imaged: say how many, so that nobody thinks it was nothing.
+  const partly = new Set<string>();
   for (const to of touches) {
     const seen = effects.filter(effect => effect.table.oid === to.oid).length + (expected.get(to.oid) ?? 0);
     const unseen = (grown.get(to.oid) ?? 0) - seen;
     if (unseen <= 0) continue;
+    partly.add(to.oid);
     healing.entries.push({
       ...entry,
       table: to.quoted,
@@ -63,10 +65,12 @@ export async function account(
       after: { rows: String(unseen) },
     });
   }
-  return effects.map(({ table: to, before: was, after: is }) => ({
+  const seen = effects.map(({ table: to, before: was, after: is }) => ({
     table: to,
     images: [was, is].filter(image => image !== null),
   }));
+  const rest = touches.filter(({ oid }) => partly.has(oid)).map(to => ({ table: to, images: [], partly: true }));
+  return [...seen, ...rest];
 }
 
 async function findEffects(

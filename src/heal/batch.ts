@@ -9,7 +9,7 @@ import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.t
 import { budgetLeft, mayWrite } from './guard.ts';
 import { Busy, Fault } from './fault.ts';
 import { heal } from './heal.ts';
-import type { Healing } from './task.ts';
+import { type Healing, rowsOf } from './task.ts';
 import { oscillating } from './oscillation.ts';
 
 /** What healers share. */
@@ -88,7 +88,7 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
   const parts = bound.touches.length > 0 ? able.map(one => [one]) : [able];
   for (const part of parts) await without(healing, bound, part, results);
 
-  const written = healing.entries.length;
+  const written = rowsOf(healing.entries, bound.name);
   if (written > left) {
     throw new OverGuard(
       `a heal would write ${written} rows, more than is left of ${bound.invariant.guard}/hour`,
@@ -100,6 +100,9 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
   const healed = [...results.values()].filter(({ did }) => did === 'healed').length;
   const cleared = [...results.values()].filter(({ did }) => did === 'cleared').length;
   await pulse(tx, bound.name, { healed, cleared, written });
+  for (const name of new Set(healing.entries.map(({ invariant }) => invariant))) {
+    if (name !== bound.name) await pulse(tx, name, { written: rowsOf(healing.entries, name) });
+  }
   return {
     claimed: claimed.length,
     healed,

@@ -10,6 +10,8 @@ import type { Path } from '../watch/scope/derive.ts';
 export interface Change {
   readonly table: Relation;
   readonly images: readonly Values[];
+  /** More rows were written than can be seen. */
+  readonly partly?: boolean;
 }
 
 /** Another invariant, and the keys of it that the changes can touch. */
@@ -40,6 +42,7 @@ export async function touchedBy(
       if (bound.name !== own.name) unchecked.push(bound.name);
       continue;
     }
+    if (bound.name !== own.name && reading.some(({ partly }) => partly)) unchecked.push(bound.name);
     const keys = new Map<string, Key>();
     for (const { table, images } of reading) {
       for (const path of bound.scope.paths) {

@@ -12,10 +12,10 @@ import {
   touchedBy,
 } from './crosscheck.ts';
 import { Busy, Fault } from './fault.ts';
-import { healsItself } from './guard.ts';
+import { budgetLeft, healsItself } from './guard.ts';
 import { planFor } from './plan.ts';
 import { lockRows } from './rows.ts';
-import type { Healing, Order, Task } from './task.ts';
+import { type Healing, type Order, type Task, rowsOf } from './task.ts';
 
 /** What became of one violation. */
 export type Result =
@@ -112,6 +112,7 @@ async function healBroken(
     if (order.depth >= deepest) {
       throw new Fault(`it would break ${other.name}, too far down a chain of heals`, undefined, true);
     }
+    const left = await budgetLeft(healing.tx, other);
     const results = await heal(healing, {
       bound: other,
       keys: others,
@@ -125,6 +126,9 @@ async function healBroken(
       const message = undoing ? error.message : `it would break ${other.name}: ${error.message}`;
       throw new Fault(message, undefined, error.known);
     });
+    if (rowsOf(healing.entries, other.name) > left) {
+      throw new Fault(`it would break ${other.name}, whose guard is used up`, undefined);
+    }
     for (const { did } of results.values()) {
       if (did === 'busy') throw new Busy(`a row of ${other.name} is locked`);
       if (did !== 'healed' && did !== 'cleared') throw new Fault(`it would break ${other.name}`, undefined);

@@ -41,6 +41,17 @@ export class Counts extends Map<string, number> {
   }
 }
 
+/** Rows that the entries of one invariant tell of: what its guard counts. */
+export function rowsOf(entries: readonly Draft[], invariant: string): number {
+  let rows = 0;
+  for (const one of entries) {
+    if (one.invariant !== invariant) continue;
+    // An effect without a key stands for rows that nobody saw.
+    rows += one.action === 'effect' && one.key.length === 0 ? Number(one.after?.['rows']) : 1;
+  }
+  return rows;
+}
+
 /** What every entry of a heal says. */
 export const common = (order: Order, subject: Key) => ({
   invariant: order.bound.name,
