@@ -3,8 +3,11 @@ import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import { SqlMistake } from '../watch/scope/parse.ts';
 
-/** What went wrong when Postgres was asked an invariant, in terms of the invariant. Other errors stay as they are. */
-export function explain(error: unknown, invariant: Invariant): unknown {
+/**
+ * What went wrong when Postgres was asked an invariant, in terms of the invariant. Other errors stay as they are.
+ * @param rights what the statement takes, for the GRANT that it may lack
+ */
+export function explain(error: unknown, invariant: Invariant, rights = 'SELECT'): unknown {
   if (error instanceof EvenkeelError) return error;
   if (error instanceof SqlMistake) return error.toError(invariant.sql, invariant.place);
   const state = sqlState(error);
@@ -14,11 +17,8 @@ export function explain(error: unknown, invariant: Invariant): unknown {
   if (state === '42501') {
     const table = /(?:table|relation|view) (\S+)/.exec(message)?.[1];
     if (/row-level security/.test(message)) return new EvenkeelError('row-security', message, place);
-    const grant = table ? `GRANT SELECT ON ${table} TO this role; ` : '';
-    return new EvenkeelError('no-rights', message, {
-      ...place,
-      hint: `${grant}\`evenkeel install --print\` shows every GRANT that is needed.`,
-    });
+    const grant = table ? `: GRANT ${rights} ON ${table} TO this role` : '';
+    return new EvenkeelError('no-rights', message + grant, place);
   }
   if (state === '42P01') return new EvenkeelError('unknown-table', message, place);
   if (state === '42703') return new EvenkeelError('unknown-column', message, place);

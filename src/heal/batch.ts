@@ -4,6 +4,7 @@ import { type Key, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 import { hold } from '../find/flood.ts';
 import { pulse } from '../find/ledger.ts';
+import { explain } from '../find/mistake.ts';
 import type { Draft } from '../journal/record.ts';
 import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';
@@ -139,8 +140,9 @@ async function without(
   } catch (error) {
     if (isDown(error) || isCollision(error) || error instanceof Busy) throw error;
     if (!(error instanceof Fault) && sqlState(error) === undefined) throw error;
-    // Nothing can be asked, whichever the row.
+    // Nothing can be asked or written, whichever the row.
     if (error instanceof EvenkeelError && error.code !== 'query-failed') throw error;
+    if (sqlState(error)?.startsWith('42')) throw explain(error, bound.invariant, rightsFor(bound));
     await tx.query('rollback to savepoint attempt');
     healing.entries.length = entries;
     const named = error instanceof Fault && error.keys ? new Set(error.keys.map(keyId)) : undefined;
@@ -160,6 +162,15 @@ async function without(
     await without(healing, bound, batch.slice(0, half), results);
     await without(healing, bound, batch.slice(half), results);
   }
+}
+
+/** What it takes to lock the governed rows and to write the remedies. */
+function rightsFor({ invariant }: Bound): string {
+  const does = (...verbs: string[]) => invariant.heal.some(remedy => verbs.includes(remedy.do));
+  const rights = ['SELECT', 'UPDATE'];
+  if (does('insert', 'append')) rights.push('INSERT');
+  if (does('remove')) rights.push('DELETE');
+  return rights.join(', ');
 }
 
 /** One violation alone collided: it waits a second, so that the others get their turn. */
