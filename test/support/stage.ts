@@ -63,7 +63,7 @@ export async function stageOn(
   const bindings = new Bindings(pool, keel.invariants, createLog(readConfig({}).log));
   await bindings.refresh();
   const self = { id: randomUUID(), version: 'test' };
-  await bindings.standing(bounds => stand(pool, self, bounds));
+  await bindings.standing(bounds => stand(pool, self, bounds, bindings.unbound));
   const bound = (name: string): Bound => {
     const found = bindings.all.find(one => one.name === name);
     if (!found) throw bindings.failed.get(name) ?? new Error(`no invariant ${name}`);
