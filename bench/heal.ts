@@ -23,13 +23,17 @@ export async function benchHeal(stage: Stage, rounds: number): Promise<Record<st
     healed.push((performance.now() - found) / 1000);
     whole.push(all);
     const [left] = await stage.sql('select count(*) as n from evenkeel.entry');
-    if (Number(left?.['n']) !== rows * (i + 1)) throw new Error(`journaled ${left?.['n']} of ${rows * (i + 1)}`);
+    if (Number(left?.['n']) !== rows * (i + 1))
+      throw new Error(`journaled ${left?.['n']} of ${rows * (i + 1)}`);
   }
   const s = median(healed);
   return [
     { what: 'bare UPDATE, rows/s', value: Math.round(rows / median(bare)) },
     { what: 'healed, verified, cross-checked, journaled, rows/s', value: Math.round(rows / s) },
-    { what: 'the same with finding them (sweep, ask again, list), rows/s', value: Math.round(rows / median(whole)) },
+    {
+      what: 'the same with finding them (sweep, ask again, list), rows/s',
+      value: Math.round(rows / median(whole)),
+    },
     { what: 'heal ÷ bare UPDATE, time', value: (s / median(bare)).toFixed(1) },
     { what: 'peak memory, MiB', value: peakMiB() },
   ];

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { readConfig } from '../src/config.ts';
 import { startEmbedded, type Embedded } from '../src/db/embedded.ts';
+import type { Invariant } from '../src/declare/invariant.ts';
 import { parse } from '../src/declare/parse.ts';
 import { createEngine } from '../src/engine.ts';
 import { createLog } from '../src/log.ts';
@@ -12,13 +13,21 @@ export interface Stage {
   sql(text: string): Promise<Record<string, string>[]>;
   /** Seconds that `work` takes. */
   time(work: () => Promise<unknown>): Promise<number>;
-  engine(files: Readonly<Record<string, string>>, env?: Readonly<Record<string, string>>): ReturnType<typeof createEngine>;
+  engine(
+    files: Readonly<Record<string, string>>,
+    env?: Readonly<Record<string, string>>,
+  ): ReturnType<typeof createEngine>;
   close(): Promise<void>;
 }
 
 export async function openStage(): Promise<Stage> {
   const server: Embedded = await startEmbedded({
-    settings: { shared_buffers: '1GB', max_wal_size: '8GB', checkpoint_timeout: '30min', autovacuum_naptime: '5s' },
+    settings: {
+      shared_buffers: '1GB',
+      max_wal_size: '8GB',
+      checkpoint_timeout: '30min',
+      autovacuum_naptime: '5s',
+    },
   });
   const pool = new pg.Pool({ connectionString: server.url, max: 4 });
   pool.on('error', () => {});
@@ -33,12 +42,7 @@ export async function openStage(): Promise<Stage> {
     },
     engine: (files, env = {}) => {
       const config = readConfig({ DATABASE_URL: server.url, EVENKEEL_LOG: 'quiet', ...env });
-      const invariants = Object.entries(files).map(([name, text]) => {
-        const parsed = parse(text, `${name}.sql`);
-        if (parsed.is !== 'invariant') throw new Error(`${name} is no invariant`);
-        return parsed.invariant;
-      });
-      return createEngine(config, server.url, invariants, createLog('quiet'));
+      return createEngine(config, server.url, parseAll(files), createLog('quiet'));
     },
     close: async () => {
       await pool.end();
@@ -46,6 +50,14 @@ export async function openStage(): Promise<Stage> {
     },
   };
 }
+
+/** Invariants by name, as they would stand in `.sql` files. */
+export const parseAll = (files: Readonly<Record<string, string>>): Invariant[] =>
+  Object.entries(files).map(([name, text]) => {
+    const parsed = parse(text, `${name}.sql`);
+    if (parsed.is !== 'invariant') throw new Error(`${name} is no invariant`);
+    return parsed.invariant;
+  });
 
 /** The largest resident memory of this process so far, in MiB. */
 export const peakMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024);

@@ -12,7 +12,9 @@ export async function benchSweep(stage: Stage, rounds: number): Promise<Record<s
   for (let i = 0; i < rounds; i++) {
     bare.push(
       await stage.time(() =>
-        stage.sql(`select count(*) from (${query}) s join orders o on o.id = s.id where o.total is distinct from s.total`),
+        stage.sql(
+          `select count(*) from (${query}) s join orders o on o.id = s.id where o.total is distinct from s.total`,
+        ),
       ),
     );
     const engine = await stage.engine({ 'order-total': orderTotal });
@@ -25,4 +27,3 @@ export async function benchSweep(stage: Stage, rounds: number): Promise<Record<s
     { what: 'peak memory, MiB', value: peakMiB() },
   ];
 }
-
