@@ -16,32 +16,35 @@ export type Draft = Omit<Bound, 'costs'>;
 export function byKeys(bound: Draft, form: 'lateral' | 'any'): string {
   const { key } = bound;
   const args = key.map((_, i) => `$${i + 1}::text[]`).join(', ');
-  const list = key.map(({ type }, i) => `u.k${i}::${type} as k${i}`).join(', ');
-  const asked = `(select ${list} from unnest(${args}) u(${key.map((_, i) => `k${i}`).join(', ')})) p`;
-  const equal = (prefix: string) => key.map(({ name }, i) => `${prefix}${quote(name)} = p.k${i}`).join(' and ');
+  const list = key.map(({ base }, i) => `u.k${i}::${base} as k${i}`).join(', ');
+  // Distinct by value: '1.0' and '1.00' are one key, and one question.
+  const asked = `(select distinct ${list} from unnest(${args}) u(${key.map((_, i) => `k${i}`).join(', ')})) p`;
+  const equal = (columns: readonly string[]) =>
+    columns.map((column, i) => `${column} = p.k${i}`).join(' and ');
   if (form === 'lateral') {
-    const inner = answer(bound, { sql: bound.invariant.sql, w: equal('w.'), g: equal('t.'), one: true });
+    const inner = answer(bound, { sql: bound.invariant.sql, on: equal, one: true });
     return `select x.* from ${asked} cross join lateral (${inner} offset 0) x`;
   }
-  const among = (prefix: string) =>
-    key.map(({ name, type }, i) => `${prefix}${quote(name)} = any($${i + 1}::text[]::${type}[])`).join(' and ');
-  const inner = answer(bound, { sql: bound.invariant.sql, w: among('w.'), g: among('t.'), one: false });
+  const among = (columns: readonly string[]) =>
+    columns.map((column, i) => `${column} = any($${i + 1}::text[]::${key[i]?.base}[])`).join(' and ');
+  const inner = answer(bound, { sql: bound.invariant.sql, on: among, one: false });
   if (key.length === 1) return inner;
-  return `select x.* from (${inner}) x join ${asked} on ${key.map(({ type }, i) => `x.k${i}::${type} = p.k${i}`).join(' and ')}`;
+  return `select x.* from (${inner}) x join ${asked} on ${key.map(({ base }, i) => `x.k${i}::${base} = p.k${i}`).join(' and ')}`;
 }
 
 /** Of one key in which some columns are NULL: `=` never finds those. `nulls[i]` tells which. */
 export function byNullKey(bound: Draft, nulls: readonly boolean[]): string {
   let n = 0;
-  const values = bound.key.map(({ type }, i) => (nulls[i] ? 'is null' : `= $${++n}::text::${type}`));
-  const equal = (prefix: string) => bound.key.map(({ name }, i) => `${prefix}${quote(name)} ${values[i]}`).join(' and ');
-  return answer(bound, { sql: bound.invariant.sql, w: equal('w.'), g: equal('t.'), one: false });
+  const values = bound.key.map(({ base }, i) => (nulls[i] ? 'is null' : `= $${++n}::text::${base}`));
+  const equal = (columns: readonly string[]) =>
+    columns.map((column, i) => `${column} ${values[i]}`).join(' and ');
+  return answer(bound, { sql: bound.invariant.sql, on: equal, one: false });
 }
 
 /** Of all keys in which some column is NULL. */
 export function byNulls(bound: Draft): string {
-  const some = (prefix: string) => `(${bound.key.map(({ name }) => `${prefix}${quote(name)} is null`).join(' or ')})`;
-  return answer(bound, { sql: bound.invariant.sql, w: some('w.'), g: some('t.'), one: false });
+  const some = (columns: readonly string[]) => `(${columns.map(column => `${column} is null`).join(' or ')})`;
+  return answer(bound, { sql: bound.invariant.sql, on: some, one: false });
 }
 
 export interface Range {
@@ -56,34 +59,34 @@ export function byRange(bound: Draft, range: Range): { text: string; values: str
   const values = [...(range.after ?? []), ...(range.upTo ?? [])];
   const start = range.after?.length ?? 0;
   const bounds = (columns: readonly string[], from: number) =>
-    `(${columns.map((_, i) => `$${from + i + 1}::text::${bound.key[i]?.type}`).join(', ')})`;
+    `(${columns.map((_, i) => `$${from + i + 1}::text::${bound.key[i]?.base}`).join(', ')})`;
   const within = (columns: readonly string[]) => {
     const row = `(${columns.join(', ')})`;
-    return [
+    const both = [
       ...(range.after ? [`${row} > ${bounds(columns, 0)}`] : []),
       ...(range.upTo ? [`${row} <= ${bounds(columns, start)}`] : []),
-    ].join(' and ');
+    ];
+    return both.join(' and ') || 'true';
   };
   // Only the first key column goes inside: inclusive at both ends, so that no composite key is cut off.
   const inside = (column: string) =>
     [
-      ...(range.after ? [`${column} >= $1::text::${bound.key[0]?.type}`] : []),
-      ...(range.upTo ? [`${column} <= $${start + 1}::text::${bound.key[0]?.type}`] : []),
+      ...(range.after ? [`${column} >= $1::text::${bound.key[0]?.base}`] : []),
+      ...(range.upTo ? [`${column} <= $${start + 1}::text::${bound.key[0]?.base}`] : []),
     ].join(' and ');
-  const on = (prefix: string) => within(bound.key.map(({ name }) => `${prefix}${quote(name)}`)) || 'true';
   const bare = !range.after && !range.upTo;
   const sql = bare ? bound.invariant.sql : restrict(bound.invariant.sql, bound.scope.injections, inside);
-  return { text: answer(bound, { sql, w: on('w.'), g: on('t.'), one: false }), values };
+  return { text: answer(bound, { sql, on: within, one: false }), values };
 }
 
 /** Of everything, NULL keys included. */
 export const whole = (bound: Draft): string =>
-  answer(bound, { sql: bound.invariant.sql, w: 'true', g: 'true', one: false });
+  answer(bound, { sql: bound.invariant.sql, on: () => 'true', one: false });
 
 /** Where the keys of its domain stand, for walking: `select key … where key > $… order by key limit n`. */
 export function nextKey(bound: Draft, after: boolean): string {
   const columns = bound.key.map(({ name }) => quote(name)).join(', ');
-  const from = bound.key.map(({ type }, i) => `$${i + 2}::text::${type}`).join(', ');
+  const from = bound.key.map(({ base }, i) => `$${i + 2}::text::${base}`).join(', ');
   return `select ${bound.key.map(({ name }) => `${quote(name)}::text`).join(', ')} from ${bound.table.quoted}
     ${after ? `where (${columns}) > (${from})` : ''} order by ${columns} offset $1 - 1 limit 1`;
 }
@@ -91,18 +94,23 @@ export function nextKey(bound: Draft, after: boolean): string {
 interface Parts {
   /** The user's query, perhaps restricted. */
   sql: string;
-  /** Conditions on the query's rows, and on the governed ones. */
-  w: string;
-  g: string;
+  /** The condition on the key columns: of the query's rows, and of the governed ones. */
+  on: (columns: readonly string[]) => string;
   /** At most one key is asked of: a full join needs no key, and repeats can be counted. */
   one: boolean;
 }
+
+/** The key columns of the query's rows, in the key's own types. */
+const declaredKey = ({ key, recast }: Draft): string[] =>
+  key.map(({ name, base }, i) => `w.${quote(name)}${recast[i] ? `::${base}` : ''}`);
+
+const governedKey = ({ key }: Draft): string[] => key.map(({ name }) => `t.${quote(name)}`);
 
 function answer(bound: Draft, parts: Parts): string {
   return bound.invariant.form === 'should' ? should(bound, parts) : broken(bound, parts);
 }
 
-function should(bound: Draft, { sql, w, g, one }: Parts): string {
+function should(bound: Draft, { sql, on: which, one }: Parts): string {
   const { key, columns, invariant, table } = bound;
   const keys = key.map((_, i) => `coalesce(g.k${i}, s.k${i})::text as k${i}`);
   const kind = `case when g.present is null then 'missing' when s.present is null then 'extra' else 'differs' end as kind`;
@@ -114,11 +122,11 @@ function should(bound: Draft, { sql, w, g, one }: Parts): string {
   const governed = `select 1 as present, ${[
     ...key.map(({ name }, i) => `t.${quote(name)} as k${i}`),
     ...columns.map(({ name }, i) => `t.${quote(name)} as c${i}`),
-  ].join(', ')} from ${governedRows(bound, condition)} where ${g}`;
+  ].join(', ')} from ${governedRows(bound, condition)} where ${which(governedKey(bound))}`;
   const declared = `select 1 as present, ${one ? 'count(*) over ()' : '1'} as repeats, ${[
-    ...key.map(({ name, type }, i) => `w.${quote(name)}::${type} as k${i}`),
+    ...key.map(({ name, base }, i) => `w.${quote(name)}::${base} as k${i}`),
     ...columns.map(({ name, own }, i) => `w.${quote(name)}::${own?.base} as c${i}`),
-  ].join(', ')} from (\n${sql}\n) w where ${w}${one ? ' offset 0' : ''}`;
+  ].join(', ')} from (\n${sql}\n) w where ${which(declaredKey(bound))}${one ? ' offset 0' : ''}`;
   const on = one ? 'true' : key.map((_, i) => `g.k${i} = s.k${i}`).join(' and ');
   return `select ${[...keys, kind, 'g.present'].join(', ')}${texts('s', columns)}${texts('g', columns)}, s.repeats
     from (${governed}) g full join (${declared}) s on ${on}
@@ -130,11 +138,13 @@ function should(bound: Draft, { sql, w, g, one }: Parts): string {
   }
 }
 
-function broken(bound: Draft, { sql, w, one }: Parts): string {
+function broken(bound: Draft, { sql, on: which, one }: Parts): string {
   const { key, columns, invariant, table, sets } = bound;
   const condition = invariant.on.where ? ` where (${invariant.on.where}\n)` : '';
   const governed = `(select * from ${table.quoted}${condition})`;
-  const on = key.map(({ name }) => `t.${quote(name)} = w.${quote(name)}`).join(' and ');
+  const on = declaredKey(bound)
+    .map((column, i) => `${governedKey(bound)[i]} = ${column}`)
+    .join(' and ');
   const want = columns.map(({ name, own }) => {
     const cast = own && sets.includes(own) ? `::${own.base}` : '';
     return `, w.${quote(name)}${cast}::text`;
@@ -142,10 +152,10 @@ function broken(bound: Draft, { sql, w, one }: Parts): string {
   const have = columns.map(({ name, own }) => (own ? `, t.${quote(name)}::text` : ', null'));
   const join = condition ? 'join' : 'left join';
   const first = key[0] ? `t.${quote(key[0].name)}` : 'null';
-  const keys = key.map(({ name, type }, i) => `w.${quote(name)}::${type}::text as k${i}`).join(', ');
+  const keys = key.map(({ name, base }, i) => `w.${quote(name)}::${base}::text as k${i}`).join(', ');
   return `select ${keys}, 'broken' as kind, case when ${first} is not null then 1 end as present
     ${want.join('')}${have.join('')}, ${one ? 'count(*) over ()' : '1'} as repeats
-    from (select * from (\n${sql}\n) w where ${w}${one ? ' offset 0' : ''}) w ${join} ${governed} t on ${on}`;
+    from (select * from (\n${sql}\n) w where ${which(declaredKey(bound))}${one ? ' offset 0' : ''}) w ${join} ${governed} t on ${on}`;
 }
 
 const texts = (prefix: string, columns: Bound['columns']): string =>

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Relation } from '../catalog/relation.ts';
-import { type Tx, ask, quote } from '../db/pool.ts';
+import type { Tx } from '../db/pool.ts';
 import { type Key, type Values, type Violation, askKeys, keyId } from '../find/ask.ts';
 import type { Bound } from '../find/bind.ts';
 import { askable } from '../find/cost.ts';
-import type { Path } from '../watch/scope/derive.ts';
+import { keysVia } from '../watch/scope/keys.ts';
 
 /** Rows of one table as they were and as they are. */
 export interface Change {
@@ -58,30 +58,8 @@ export async function touchedBy(
 }
 
 /** A table's occurrence that leads to no key, or anything that may read what isn't seen. */
-const isBlind = (bound: Bound, table: Relation): boolean =>
+export const isBlind = (bound: Bound, table: Relation): boolean =>
   bound.scope.blind.some(one => one.table === table.quoted || one.table.endsWith('()'));
-
-async function keysVia(tx: Tx, path: Path, images: readonly Values[]): Promise<Key[]> {
-  if (path.joins.length === 0) {
-    const names = path.key.map(
-      expression => path.columns.find(name => `o.${quote(name)}` === expression) as string,
-    );
-    return images
-      .map(image => names.map(name => image[name] ?? null))
-      .filter(key => !key.every(part => part === null));
-  }
-  const typed = path.columns.map((name, i) => {
-    const column = path.relation.columns.find(one => one.name === name);
-    return { name, type: column?.type, i };
-  });
-  const from = `(select ${typed.map(({ name, type, i }) => `u.c${i}::${type} as ${quote(name)}`).join(', ')}
-    from unnest(${typed.map(({ i }) => `$${i + 1}::text[]`).join(', ')}) u(${typed.map(({ i }) => `c${i}`).join(', ')})) o`;
-  return ask(
-    tx,
-    `select distinct ${path.key.map(expression => `${expression}::text`).join(', ')} from ${from} ${path.joins.join(' ')}`,
-    path.columns.map(name => images.map(image => image[name] ?? null)),
-  );
-}
 
 /**
  * Two heals may each be silent and together break a third invariant (write skew). So whoever is about to ask J for keys

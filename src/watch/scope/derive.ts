@@ -1,7 +1,7 @@
 import type { Relation } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
 import { Graph, type Occurrence, type Vertex, vertex } from './graph.ts';
-import type { Output } from './read.ts';
+import type { Output } from './names.ts';
 
 /**
  * How a changed row of one table occurrence leads to the keys that it can touch.
@@ -16,6 +16,8 @@ export interface Path {
   readonly columns: readonly string[];
   /** Each key column as an SQL expression over `o` (the changed row's columns) and `t1`, `t2` … */
   readonly key: readonly string[];
+  /** Of each key column: a NULL in it is a key that can be met; elsewhere it only says that the row matters to none. */
+  readonly nulls: readonly boolean[];
   /** Look-ups on the way; none: the row itself holds the key. */
   readonly joins: readonly string[];
   /** Tables that are looked into. */
@@ -28,13 +30,16 @@ const deepest = 4;
 
 export function derive(graph: Graph, occurrence: Occurrence, keys: readonly Output[]): Derived {
   const targets = keys.map(({ at }) => at);
-  const opaque = keys.find(({ at }) => at === undefined);
   const fail = (why: string) => ({ relation: occurrence.relation, why });
-  if (opaque) return fail(`the key ${opaque.name} is computed or depends on other rows`);
+  for (const { name, at, nulls } of keys) {
+    if (at === undefined) return fail(`the key ${name} is computed or depends on other rows`);
+    if (nulls > 0) return fail(`the key ${name} is NULL where an outer join finds no row`);
+  }
   let members: Member[] = [{ occurrence, alias: 'o', joins: [] }];
   for (;;) {
     const key = targets.map(target => holder(graph, members, target as Vertex));
-    if (key.every(one => one !== undefined)) return { path: assemble(members, key) };
+    if (key.every(one => one !== undefined))
+      return { path: assemble(graph, members, key, targets as Vertex[]) };
     const next = members.length <= deepest ? extend(graph, members) : undefined;
     if (!next) return fail(`no path of equal columns leads from it to ${missing(keys, key)}`);
     members = [...members, next];
@@ -66,7 +71,7 @@ function extend(graph: Graph, members: readonly Member[]): Member | undefined {
   for (const member of members) {
     for (const { name } of member.occurrence.relation.columns) {
       for (const reached of graph.reach(vertex(member.occurrence, name))) {
-        if (reached.startsWith('v')) continue;
+        if (graph.isVirtual(reached)) continue;
         const { occurrence } = graph.parts(reached);
         if (taken.has(occurrence.id)) continue;
         return { occurrence, alias: `t${members.length}`, joins: joinsTo(graph, members, occurrence) };
@@ -87,7 +92,12 @@ function joinsTo(graph: Graph, members: readonly Member[], to: Occurrence): Memb
 }
 
 /** Only the members that the key columns need, in order. */
-function assemble(members: readonly Member[], key: readonly (Held | undefined)[]): Path {
+function assemble(
+  graph: Graph,
+  members: readonly Member[],
+  key: readonly (Held | undefined)[],
+  targets: readonly Vertex[],
+): Path {
   const needed = new Set<Member>();
   const need = (member: Member): void => {
     if (needed.has(member)) return;
@@ -102,12 +112,19 @@ function assemble(members: readonly Member[], key: readonly (Held | undefined)[]
     return `${member.alias}.${quote(column)}`;
   };
   const joins = chain.map(member => {
-    const on = member.joins.map(({ mine, other, theirs }) => `${member.alias}.${quote(mine)} = ${refer(other, theirs)}`);
+    const on = member.joins.map(
+      ({ mine, other, theirs }) => `${member.alias}.${quote(mine)} = ${refer(other, theirs)}`,
+    );
     return `join ${member.occurrence.relation.quoted} ${member.alias} on ${on.join(' and ')}`;
   });
   return {
     relation: (members[0] as Member).occurrence.relation,
     key: key.map(held => refer((held as Held).member, (held as Held).column)),
+    nulls: key.map((held, i) => {
+      const { member, column } = held as Held;
+      const of = member.occurrence.relation.columns.find(one => one.name === column);
+      return !of?.notNull && graph.reachOfNull(vertex(member.occurrence, column)).has(targets[i] as Vertex);
+    }),
     joins,
     columns: [...columns],
     through: chain.map(member => member.occurrence.relation),
@@ -115,4 +132,7 @@ function assemble(members: readonly Member[], key: readonly (Held | undefined)[]
 }
 
 const missing = (keys: readonly Output[], held: readonly (Held | undefined)[]): string =>
-  keys.filter((_, i) => held[i] === undefined).map(({ name }) => name).join(', ');
+  keys
+    .filter((_, i) => held[i] === undefined)
+    .map(({ name }) => name)
+    .join(', ');

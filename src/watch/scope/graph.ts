@@ -11,6 +11,8 @@ import type { Column, Relation } from '../../catalog/relation.ts';
 export class Graph {
   readonly occurrences: Occurrence[] = [];
   readonly #edges = new Map<Vertex, Set<Vertex>>();
+  /** Those of the edges over which NULL passes too. */
+  readonly #same = new Map<Vertex, Set<Vertex>>();
   #virtual = 0;
 
   table(relation: Relation, text: Span | undefined): Occurrence {
@@ -24,22 +26,33 @@ export class Graph {
     return `v${this.#virtual++}.${family}`;
   }
 
+  isVirtual(vertex: Vertex): boolean {
+    return vertex.startsWith('v');
+  }
+
+  /** `from = to`: NULL equals nothing. */
   edge(from: Vertex, to: Vertex): void {
-    if (!sameEquality(this.family(from), this.family(to))) return;
-    const out = this.#edges.get(from);
-    if (out) out.add(to);
-    else this.#edges.set(from, new Set([to]));
+    if (sameEquality(this.family(from), this.family(to))) put(this.#edges, from, to);
+  }
+
+  /** What stands in `from` stands in `to`, NULL included. */
+  same(from: Vertex, to: Vertex): void {
+    this.edge(from, to);
+    put(this.#same, from, to);
   }
 
   /** All that `from` reaches, itself included. */
   reach(from: Vertex): Set<Vertex> {
-    const seen = new Set([from]);
-    for (const vertex of seen) for (const next of this.#edges.get(vertex) ?? []) seen.add(next);
-    return seen;
+    return closure(this.#edges, from);
+  }
+
+  /** All that a NULL in `from` reaches. */
+  reachOfNull(from: Vertex): Set<Vertex> {
+    return closure(this.#same, from);
   }
 
   family(vertex: Vertex): number {
-    if (vertex.startsWith('v')) return Number(vertex.split('.')[1]);
+    if (this.isVirtual(vertex)) return Number(vertex.split('.')[1]);
     return this.parts(vertex).column.family;
   }
 
@@ -70,8 +83,20 @@ export interface Span {
   readonly bare: string | undefined;
 }
 
+function put(edges: Map<Vertex, Set<Vertex>>, from: Vertex, to: Vertex): void {
+  const out = edges.get(from);
+  if (out) out.add(to);
+  else edges.set(from, new Set([to]));
+}
+
+function closure(edges: ReadonlyMap<Vertex, ReadonlySet<Vertex>>, from: Vertex): Set<Vertex> {
+  const seen = new Set([from]);
+  for (const vertex of seen) for (const next of edges.get(vertex) ?? []) seen.add(next);
+  return seen;
+}
+
 /** Equal values print alike only within a family: 5 = 5.00, yet '5.00' is no bigint. */
-function sameEquality(a: number, b: number): boolean {
+export function sameEquality(a: number, b: number): boolean {
   const family = (oid: number) => ([20, 21, 23].includes(oid) ? 20 : [25, 1043].includes(oid) ? 25 : oid);
   return family(a) === family(b);
 }

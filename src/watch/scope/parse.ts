@@ -39,7 +39,9 @@ export class SqlMistake extends Error {
     const line = (place.sqlLine ?? 1) + before.length - 1;
     const column = (before.at(-1)?.length ?? 0) + 1;
     const shown = `${sql.split('\n')[before.length - 1] ?? ''}\n${' '.repeat(column - 1)}^`;
-    return new EvenkeelError('bad-sql', `${this.message}\n${shown}`, { place: { file: place.file, line, column } });
+    return new EvenkeelError('bad-sql', `${this.message}\n${shown}`, {
+      place: { file: place.file, line, column },
+    });
   }
 }
 
@@ -57,7 +59,9 @@ function refuse(select: SelectStmt, sql: string): void {
 
 const at = (node: object, sql: string): number => {
   const inner = Object.values(node)[0] as { location?: number };
-  return Buffer.from(sql).subarray(0, inner?.location ?? 0).toString().length;
+  return Buffer.from(sql)
+    .subarray(0, inner?.location ?? 0)
+    .toString().length;
 };
 
 /** Every node below `root`, itself included, in the order of the text; sub-selects too. */

@@ -1,65 +1,59 @@
 import type { Relation } from '../../catalog/relation.ts';
+import { calledIn, conjuncts, equals, fields, figured, names, windows } from './ast.ts';
 import { type Graph, type Vertex, vertex } from './graph.ts';
+import {
+  type Column,
+  type Cte,
+  type Item,
+  type Output,
+  type Outputs,
+  type Scope,
+  item,
+  lookUp,
+  opaque,
+  rename,
+  star,
+  unnamed,
+  vertices,
+  within,
+} from './names.ts';
 import { type Node, type RangeVar, type SelectStmt, parseSelect, rangeVars } from './parse.ts';
+import { type Direction, Joins } from './join.ts';
 
 /**
  * Reads a query into the graph. What it can't follow it leaves opaque: the answer is then "not by key", never a wrong
  * key. The rules for each clause are those of ReadySet's ColumnSource (readyset-dataflow, processing.rs) and, for outer
  * joins, the direction given in graph.ts.
  */
-export type Found = Vertex | undefined; // undefined: opaque
-
-export interface Output {
-  readonly name: string;
-  readonly at: Found;
-}
-
-/** Columns that a FROM item offers under its alias. */
-interface Item {
-  readonly alias: string | undefined;
-  readonly schema: string | undefined;
-  readonly columns: Map<string, Found>;
-  /** Merged by USING: unqualified names mean these. */
-  readonly merged?: Map<string, Found>;
-}
-
-/** What a name can mean: the items of this level, then those of the levels outside. */
-interface Scope {
-  readonly items: Item[];
-  readonly outer: Scope | undefined;
-  readonly ctes: Map<string, Cte>;
-}
-
-interface Cte {
-  readonly select: SelectStmt;
-  readonly columns: string[];
-  readonly scope: Scope;
-  readonly recursive: boolean;
-  readonly inText: boolean;
-}
-
 export class Reader {
   readonly #graph: Graph;
   readonly #find: (range: RangeVar) => Relation | undefined;
-  /** Equalities of FULL JOINs: `coalesce` of the two is what either side means. */
-  readonly #full: [Vertex, Vertex][] = [];
   readonly #aggregates: ReadonlySet<string>;
+  readonly #joins: Joins;
+  /** Mentions of tables, views' bodies included; what isn't visited stands where this reader doesn't look. */
+  readonly #mentioned: RangeVar[] = [];
   readonly #visited = new Set<unknown>();
 
-  constructor(graph: Graph, aggregates: ReadonlySet<string>, find: (range: RangeVar) => Relation | undefined) {
+  constructor(
+    graph: Graph,
+    aggregates: ReadonlySet<string>,
+    find: (range: RangeVar) => Relation | undefined,
+  ) {
     this.#graph = graph;
     this.#aggregates = aggregates;
     this.#find = find;
+    this.#joins = new Joins(graph);
   }
 
-  /** The outputs of a whole query; `missed`: a table is mentioned where this reader doesn't look. */
-  query(select: SelectStmt): { outputs: Output[]; missed: string | undefined } {
+  /** The outputs of a whole query; `missed`: tables that are mentioned where this reader doesn't look. */
+  query(select: SelectStmt): { outputs: Outputs; missed: Relation[] } {
+    this.#mentioned.push(...rangeVars(select));
     const outputs = this.#select(select, undefined, new Map(), true);
-    const missed = rangeVars(select).find(range => !this.#visited.has(range));
-    return { outputs, missed: missed?.relname };
+    const missed = this.#mentioned.filter(range => !this.#visited.has(range)).map(this.#find);
+    return { outputs, missed: missed.filter(relation => relation !== undefined) };
   }
 
-  #select(select: SelectStmt, outer: Scope | undefined, ctes: Map<string, Cte>, inText: boolean): Output[] {
+  #select(select: SelectStmt, outer: Scope | undefined, ctes: Map<string, Cte>, inText: boolean): Outputs {
     const known = new Map(ctes);
     const base: Scope = { items: [], outer, ctes: known };
     for (const node of select.withClause?.ctes ?? []) {
@@ -70,136 +64,112 @@ export class Reader {
         columns: names(cte.aliascolnames),
         scope: { items: [], outer, ctes: new Map(known) },
         recursive: Boolean(select.withClause?.recursive),
-        inText,
       });
     }
     if (select.op && select.op !== 'SETOP_NONE' && select.larg && select.rarg) {
-      return this.#setOperation(select, select.larg, select.rarg, outer, known, inText);
+      return this.#setOperation(select, select.larg, select.rarg, base, inText);
+    }
+    if (select.valuesLists) {
+      this.#subLinks([select.valuesLists], base, inText);
+      const [first] = select.valuesLists;
+      const width = first && 'List' in first ? (first.List.items ?? []).length : 0;
+      return {
+        list: Array.from({ length: width }, (_, i) => ({ name: `column${i + 1}`, ...opaque })),
+        ragged: false,
+      };
     }
     for (const from of select.fromClause ?? []) this.#from(from, base, inText);
-    for (const conjunct of conjuncts(select.whereClause)) this.#equality(conjunct, base, 'both');
-    this.#subLinks([select.targetList, select.whereClause, select.havingClause, select.sortClause], base, inText);
-    const outputs = (select.targetList ?? []).flatMap(target => this.#target(target, base));
-    return this.#blur(select, outputs, base);
+    for (const conjunct of conjuncts(select.whereClause)) {
+      if (!this.#among(conjunct, base, inText)) this.#joins.equal(conjunct, base, 'both');
+    }
+    const { targetList, whereClause, havingClause, sortClause } = select;
+    this.#subLinks([targetList, whereClause, havingClause, sortClause], base, inText);
+    return this.#blur(select, this.#targets(targetList ?? [], base, solid(whereClause, base)), base);
   }
 
+  /** A row of either arm matters only to results that hold its value: in a column that is both's. */
   #setOperation(
     select: SelectStmt,
     left: SelectStmt,
     right: SelectStmt,
-    outer: Scope | undefined,
-    ctes: Map<string, Cte>,
+    scope: Scope,
     inText: boolean,
-  ): Output[] {
-    const a = this.#select(left, outer, ctes, inText);
-    const b = this.#select(right, outer, ctes, inText);
-    const limited = Boolean(select.limitCount || select.limitOffset);
-    return a.map(({ name, at }, i) => {
-      const other = b[i]?.at;
-      if (limited || at === undefined || other === undefined) return { name, at: undefined };
+  ): Outputs {
+    const a = this.#select(left, scope.outer, scope.ctes, inText);
+    const b = this.#select(right, scope.outer, scope.ctes, inText);
+    const uneven = Boolean(select.limitCount || select.limitOffset) || a.ragged || b.ragged;
+    const list = a.list.map(({ name, at, nulls }, i) => {
+      const other = b.list[i];
+      if (uneven || at === undefined || other?.at === undefined) return { name, ...opaque };
       const merged = this.#graph.virtual(this.#graph.family(at));
-      this.#graph.edge(at, merged);
-      this.#graph.edge(other, merged);
-      return { name, at: merged };
+      this.#graph.same(at, merged);
+      this.#graph.same(other.at, merged);
+      return { name, at: merged, nulls: Math.max(nulls, other.nulls) };
     });
+    return { list, ragged: a.ragged || b.ragged };
   }
 
   /** Clauses after which an output depends on more than the rows that share its value. */
-  #blur(select: SelectStmt, outputs: Output[], scope: Scope): Output[] {
+  #blur(select: SelectStmt, outputs: Outputs, scope: Scope): Outputs {
     let keep: Set<Vertex> | undefined;
-    const only = (list: readonly Node[] | undefined) => {
-      const these = new Set((list ?? []).flatMap(node => this.#grouping(node, outputs, scope)));
+    const only = (found: readonly (Column | undefined)[]) => {
+      const these = new Set(found.flatMap(one => (one?.at === undefined ? [] : [one.at])));
       keep = keep ? new Set([...keep].filter(at => these.has(at))) : these;
+    };
+    const input = (node: Node) => ('ColumnRef' in node ? lookUp(fields(node), scope) : undefined);
+    const output = (node: Node): Column | undefined => {
+      if ('A_Const' in node)
+        return outputs.ragged ? opaque : outputs.list[(node.A_Const.ival?.ival ?? 0) - 1];
+      const [name, ...more] = fields(node);
+      return more.length ? undefined : outputs.list.find(one => one.name === name);
     };
     if (select.limitCount || select.limitOffset) only([]);
     const group = select.groupClause;
     if (group?.some(node => 'GroupingSet' in node)) only([]);
-    else if (group?.length) only(group);
+    // GROUP BY means a table's column before a result's, DISTINCT ON the other way round; PARTITION BY only the former.
+    else if (group?.length) only(group.map(node => input(node) ?? output(node)));
     else if (select.havingClause || this.#aggregated(select.targetList)) only([]);
-    for (const node of select.windowClause ?? []) {
-      only('WindowDef' in node ? (node.WindowDef.partitionClause ?? []) : []);
+    const definitions = (select.windowClause ?? []).flatMap(node =>
+      'WindowDef' in node ? [node.WindowDef] : [],
+    );
+    for (const over of [...definitions, ...windows([select.targetList, select.sortClause])]) {
+      only((over.partitionClause ?? []).map(input));
     }
-    for (const over of windows(select.targetList)) only(over.partitionClause ?? []);
     const distinct = (select.distinctClause ?? []).filter(node => Object.keys(node).length > 0);
-    if (distinct.length) only(distinct);
+    if (distinct.length) only(distinct.map(node => output(node) ?? input(node)));
     if (!keep) return outputs;
     const kept = keep;
-    return outputs.map(({ name, at }) => ({ name, at: at !== undefined && kept.has(at) ? at : undefined }));
+    const list = outputs.list.map(one =>
+      one.at !== undefined && kept.has(one.at) ? one : { name: one.name, ...opaque },
+    );
+    return { list, ragged: outputs.ragged };
   }
 
-  /** `group by 1`, `group by id` (an output's or a table's) and `group by t.id`. */
-  #grouping(node: Node, outputs: Output[], scope: Scope): Vertex[] {
-    if ('A_Const' in node) {
-      const at = outputs[(node.A_Const.ival?.ival ?? 0) - 1]?.at;
-      return at === undefined ? [] : [at];
-    }
-    const at = this.#column(node, scope) ?? this.#byOutput(node, outputs);
-    return at === undefined ? [] : [at];
-  }
-
-  #byOutput(node: Node, outputs: Output[]): Found {
-    if (!('ColumnRef' in node)) return undefined;
-    const path = fields(node);
-    return path.length === 1 ? outputs.find(output => output.name === path[0])?.at : undefined;
-  }
-
-  #target(node: Node, scope: Scope): Output[] {
-    if (!('ResTarget' in node) || !node.ResTarget.val) return [];
-    const { name, val } = node.ResTarget;
-    if ('ColumnRef' in val) {
-      const path = fields(val);
-      const last = val.ColumnRef.fields?.at(-1);
-      if (last && 'A_Star' in last) return this.#star(path, scope);
-      return [{ name: name ?? path.at(-1) ?? '?', at: this.#column(val, scope) }];
-    }
-    if ('CoalesceExpr' in val) {
-      return [{ name: name ?? 'coalesce', at: this.#coalesce(val.CoalesceExpr.args ?? [], scope) }];
-    }
-    return [{ name: name ?? '?', at: undefined }];
-  }
-
-  #coalesce(args: readonly Node[], scope: Scope): Found {
-    const [a, b] = args.map(arg => this.#column(arg, scope));
-    if (args.length !== 2 || a === undefined || b === undefined) return undefined;
-    if (!this.#full.some(pair => pair.includes(a) && pair.includes(b))) return undefined;
-    const merged = this.#graph.virtual(this.#graph.family(a));
-    this.#graph.edge(a, merged);
-    this.#graph.edge(b, merged);
-    return merged;
-  }
-
-  #star(path: string[], scope: Scope): Output[] {
-    const merged = new Set<string>();
-    return scope.items
-      .filter(item => path.length === 0 || item.alias === path.at(-1))
-      .flatMap(item => {
-        if (path.length === 0 && item.merged) {
-          for (const name of item.merged.keys()) merged.add(name);
-          return [...item.merged].map(([name, at]) => ({ name, at }));
-        }
-        return [...item.columns]
-          .filter(([name]) => path.length > 0 || !merged.has(name))
-          .map(([name, at]) => ({ name, at }));
-      });
-  }
-
-  #column(node: Node, scope: Scope): Found {
-    if (!('ColumnRef' in node)) return undefined;
-    const path = fields(node);
-    const name = path.at(-1);
-    const table = path.at(-2);
-    if (name === undefined || path.length > 3) return undefined;
-    for (let level: Scope | undefined = scope; level; level = level.outer) {
-      if (table === undefined) {
-        const merged = level.items.find(item => item.merged?.has(name));
-        if (merged) return merged.merged?.get(name);
+  #targets(list: readonly Node[], scope: Scope, solid: ReadonlySet<Vertex>): Outputs {
+    let ragged = false;
+    const outputs = list.flatMap((node): readonly Output[] => {
+      if (!('ResTarget' in node) || !node.ResTarget.val) return [];
+      const { name, val } = node.ResTarget;
+      if ('ColumnRef' in val && val.ColumnRef.fields?.some(field => 'A_Star' in field)) {
+        const all = star(fields(val), scope);
+        ragged ||= all.ragged;
+        return all.list;
       }
-      const hit = level.items.filter(
-        item => !item.merged && (table === undefined ? item.columns.has(name) : item.alias === table),
-      );
-      if (hit.length) return hit.length === 1 ? hit[0]?.columns.get(name) : undefined;
-    }
-    return undefined;
+      return [{ name: name ?? figured(val) ?? unnamed, ...this.#value(val, scope) }];
+    });
+    const filled = outputs.map(one =>
+      one.at !== undefined && solid.has(one.at) ? { ...one, nulls: 0 } : one,
+    );
+    return { list: filled, ragged };
+  }
+
+  /** A column of a level outside is a constant here: its rows are not rows of this select. */
+  #value(node: Node, scope: Scope): Column {
+    const column = (one: Node) => within(fields(one), scope.items) ?? opaque;
+    if ('ColumnRef' in node) return column(node);
+    if (!('CoalesceExpr' in node)) return opaque;
+    const [a, b, ...more] = (node.CoalesceExpr.args ?? []).map(column);
+    return a && b && more.length === 0 ? this.#joins.coalesce(a, b) : opaque;
   }
 
   /** Adds what a FROM item offers to `scope`; the items that it added. */
@@ -209,11 +179,18 @@ export class Reader {
     else if ('RangeSubselect' in node) {
       const { subquery, alias, lateral } = node.RangeSubselect;
       const inner = subquery && 'SelectStmt' in subquery ? subquery.SelectStmt : undefined;
+      // LATERAL sees what stands to its left; else its names are those of the levels outside.
       const outer = lateral ? scope : scope.outer;
-      const outputs = inner ? this.#select(inner, outer, scope.ctes, inText) : [];
-      scope.items.push(item(alias?.aliasname, undefined, rename(outputs, names(alias?.colnames))));
+      const outputs = inner ? this.#select(inner, outer, scope.ctes, inText) : { list: [], ragged: true };
+      scope.items.push(item(alias?.aliasname, rename(outputs, names(alias?.colnames))));
     } else if ('JoinExpr' in node) this.#join(node, scope, inText);
-    else scope.items.push(opaque(node));
+    else {
+      // Functions and the like: what they give is not followed, what they are given is.
+      this.#subLinks([node], scope, inText);
+      const alias = (Object.values(node)[0] as { alias?: { aliasname?: string } } | undefined)?.alias
+        ?.aliasname;
+      scope.items.push(item(alias, { list: [], ragged: true }));
+    }
     return scope.items.slice(start);
   }
 
@@ -224,114 +201,72 @@ export class Reader {
     for (let level: Scope | undefined = scope; level && !range.schemaname; level = level.outer) {
       const cte = level.ctes.get(range.relname ?? '');
       if (!cte) continue;
+      if (cte.recursive) return item(alias, { list: [], ragged: true });
       // The CTE's own text stands once and may be meant twice: never a place to write into.
-      const outputs = cte.recursive ? [] : this.#select(cte.select, cte.scope, cte.scope.ctes, false);
-      return item(alias, undefined, rename(rename(outputs, cte.columns), columns));
+      const outputs = this.#select(cte.select, cte.scope, cte.scope.ctes, false);
+      return item(alias, rename(rename(outputs, cte.columns), columns));
     }
     const relation = this.#find(range);
-    if (!relation) return item(alias, range.schemaname, []);
+    if (!relation) return item(alias, { list: [], ragged: true });
+    const schema = range.alias ? undefined : relation.schema;
     if (relation.viewdef !== null && relation.kind === 'v') {
-      const outputs = this.#select(parseSelect(relation.viewdef), undefined, new Map(), false);
-      return item(alias, range.schemaname, rename(outputs, columns));
+      const body = parseSelect(relation.viewdef);
+      this.#mentioned.push(...rangeVars(body));
+      return item(alias, rename(this.#select(body, undefined, new Map(), false), columns), schema);
     }
     const bare = range.alias ? undefined : range.relname;
+    // The name may stand for a partition, and ONLY takes no sub-select.
+    const itself =
+      range.relname === relation.name && (range.schemaname ?? relation.schema) === relation.schema;
+    const replaceable = inText && range.inh && itself && range.location !== undefined;
     const occurrence = this.#graph.table(
       relation,
-      inText && range.location !== undefined ? { from: range.location, bare } : undefined,
+      replaceable ? { from: range.location ?? 0, bare } : undefined,
     );
-    const outputs = relation.columns.map(({ name }) => ({ name, at: vertex(occurrence, name) }));
-    return item(alias, range.schemaname, rename(outputs, columns));
+    const list = relation.columns.map(({ name }) => ({ name, at: vertex(occurrence, name), nulls: 0 }));
+    return item(alias, rename({ list, ragged: false }, columns), schema);
   }
 
   #join(node: Node, scope: Scope, inText: boolean): void {
     if (!('JoinExpr' in node)) return;
-    const { larg, rarg, jointype, quals, usingClause, isNatural, alias } = node.JoinExpr;
+    const { larg, rarg, jointype, quals, usingClause, isNatural, alias, join_using_alias } = node.JoinExpr;
+    const start = scope.items.length;
     const left = larg ? this.#from(larg, scope, inText) : [];
     const right = rarg ? this.#from(rarg, scope, inText) : [];
-    const direction: Direction =
-      jointype === 'JOIN_LEFT' ? 'right-to-left' : jointype === 'JOIN_RIGHT' ? 'left-to-right' : jointype === 'JOIN_FULL' ? 'none' : 'both';
+    const direction = directions[jointype ?? 'JOIN_INNER'] ?? 'none';
     const sides = { left: vertices(left), right: vertices(right) };
-    for (const conjunct of conjuncts(quals)) this.#equality(conjunct, scope, direction, sides);
+    for (const conjunct of conjuncts(quals)) {
+      if (direction !== 'both' || !this.#among(conjunct, scope, inText))
+        this.#joins.equal(conjunct, scope, direction, sides);
+    }
     this.#subLinks([quals], scope, inText);
-    const shared = isNatural
-      ? [...namesOf(left)].filter(name => namesOf(right).has(name))
-      : names(usingClause);
-    if (shared.length) this.#using(shared, left, right, direction, scope);
+    const shared = isNatural ? common(left, right) : names(usingClause);
+    const merged = shared && this.#joins.using(shared, left, right, direction);
+    scope.items.splice(start, left.length + right.length, ...this.#joins.widen(left, right, direction));
+    if (merged?.size)
+      scope.items.push({ alias: undefined, schema: undefined, columns: merged, open: false, merged: true });
+    // NATURAL over columns that aren't known may merge any name.
+    if (shared === undefined) scope.items.push(item(undefined, { list: [], ragged: true }));
+    if (join_using_alias?.aliasname)
+      scope.items.push(item(join_using_alias.aliasname, { list: [], ragged: true }));
     // `(a join b …) as j`: the inner names are hidden behind j, which is not followed.
-    if (alias?.aliasname) scope.items.splice(scope.items.indexOf(left[0] as Item), left.length + right.length, item(alias.aliasname, undefined, []));
+    if (alias?.aliasname)
+      scope.items.splice(start, Infinity, item(alias.aliasname, { list: [], ragged: true }));
   }
 
-  #using(shared: string[], left: Item[], right: Item[], direction: Direction, scope: Scope): void {
-    const merged = new Map<string, Found>();
-    for (const name of shared) {
-      const a = pick(left, name);
-      const b = pick(right, name);
-      if (a === undefined || b === undefined) {
-        merged.set(name, undefined);
-        continue;
-      }
-      this.#link(a, b, direction);
-      const value = this.#graph.virtual(this.#graph.family(a));
-      if (direction !== 'left-to-right') this.#graph.edge(a, value);
-      if (direction !== 'right-to-left') this.#graph.edge(b, value);
-      // A merged column of an inner or one-sided join is the preserved side's own.
-      const own = direction === 'none' ? value : direction === 'left-to-right' ? b : a;
-      merged.set(name, own);
-    }
-    scope.items.push({ alias: undefined, schema: undefined, columns: new Map(), merged });
-  }
-
-  /** One conjunct: `x = y`, `(a, b) = (x, y)`, `x in (select y …)`. */
-  #equality(node: Node, scope: Scope, direction: Direction, sides?: Sides): void {
-    if ('SubLink' in node && node.SubLink.subLinkType === 'ANY_SUBLINK' && direction === 'both') {
-      const { testexpr, subselect, operName } = node.SubLink;
-      const plain = !operName?.length || names(operName).join() === '=';
-      const inner = subselect && 'SelectStmt' in subselect ? subselect.SelectStmt : undefined;
-      const test = testexpr ? this.#column(testexpr, scope) : undefined;
-      if (!inner || !plain || test === undefined) return;
-      this.#visited.add(inner);
-      const [first] = this.#select(inner, scope, scope.ctes, true);
-      if (first?.at !== undefined) this.#graph.edge(first.at, test);
-      return;
-    }
-    if (!('A_Expr' in node) || node.A_Expr.kind !== 'AEXPR_OP' || names(node.A_Expr.name).join() !== '=') return;
-    const { lexpr, rexpr } = node.A_Expr;
-    if (!lexpr || !rexpr) return;
-    const pairs: [Node, Node][] =
-      'RowExpr' in lexpr && 'RowExpr' in rexpr
-        ? (lexpr.RowExpr.args ?? []).map((arg, i) => [arg, rexpr.RowExpr.args?.[i] ?? arg])
-        : [[lexpr, rexpr]];
-    for (const [l, r] of pairs) {
-      const x = this.#column(l, scope);
-      const y = this.#column(r, scope);
-      if (x !== undefined && y !== undefined && x !== y) this.#bind(x, y, direction, scope, sides);
-    }
-  }
-
-  #bind(x: Vertex, y: Vertex, direction: Direction, scope: Scope, sides: Sides | undefined): void {
-    const here = vertices(scope.items);
-    if (!here.has(x) || !here.has(y)) {
-      // A correlation: the inner row matters only to the outer rows that hold its value, and not the other way round.
-      const [inner, outer] = here.has(x) ? [x, y] : [y, x];
-      const side = sides?.left.has(inner) ? 'left' : 'right';
-      if (!here.has(inner)) return;
-      if (direction === 'none' || (direction === 'right-to-left' && side === 'left')) return;
-      if (direction === 'left-to-right' && side === 'right') return;
-      this.#graph.edge(inner, outer);
-      return;
-    }
-    if (!sides) return this.#link(x, y, 'both');
-    if (sides.left.has(x) && sides.right.has(y)) this.#link(x, y, direction);
-    else if (sides.left.has(y) && sides.right.has(x)) this.#link(y, x, direction);
-    else if (direction === 'both') this.#link(x, y, 'both');
-    else if (direction === 'right-to-left' && sides.right.has(x) && sides.right.has(y)) this.#link(x, y, 'both');
-    else if (direction === 'left-to-right' && sides.left.has(x) && sides.left.has(y)) this.#link(x, y, 'both');
-  }
-
-  #link(left: Vertex, right: Vertex, direction: Direction): void {
-    if (direction === 'both' || direction === 'left-to-right') this.#graph.edge(left, right);
-    if (direction === 'both' || direction === 'right-to-left') this.#graph.edge(right, left);
-    if (direction === 'none') this.#full.push([left, right]);
+  /** `x in (select y …)`: a row of the sub-select matters only to rows that hold y in x. False: it is something else. */
+  #among(node: Node, scope: Scope, inText: boolean): boolean {
+    if (!('SubLink' in node) || node.SubLink.subLinkType !== 'ANY_SUBLINK') return false;
+    const { testexpr, subselect, operName } = node.SubLink;
+    const plain = !operName?.length || names(operName).join() === '=';
+    const inner = subselect && 'SelectStmt' in subselect ? subselect.SelectStmt : undefined;
+    const test = testexpr && 'ColumnRef' in testexpr ? lookUp(fields(testexpr), scope)?.at : undefined;
+    if (!inner || !plain || test === undefined) return false;
+    this.#visited.add(inner);
+    const { list, ragged } = this.#select(inner, scope, scope.ctes, inText);
+    const at = ragged ? undefined : list[0]?.at;
+    if (at !== undefined) this.#graph.edge(at, test);
+    return true;
   }
 
   /** Sub-selects inside expressions: whatever they are used for, their rows matter only by their correlations. */
@@ -341,7 +276,8 @@ export class Reader {
       if (node === null || typeof node !== 'object') return;
       const link = (node as { SubLink?: { subselect?: Node; testexpr?: Node } }).SubLink;
       if (link?.subselect && 'SelectStmt' in link.subselect) {
-        if (!this.#visited.has(link.subselect.SelectStmt)) this.#select(link.subselect.SelectStmt, scope, scope.ctes, inText);
+        if (!this.#visited.has(link.subselect.SelectStmt))
+          this.#select(link.subselect.SelectStmt, scope, scope.ctes, inText);
         walk(link.testexpr);
         return;
       }
@@ -355,68 +291,31 @@ export class Reader {
   }
 }
 
-/** Which side of a join an equality binds. */
-type Direction = 'both' | 'left-to-right' | 'right-to-left' | 'none';
-interface Sides {
-  readonly left: Set<Vertex>;
-  readonly right: Set<Vertex>;
+const directions: Readonly<Record<string, Direction>> = {
+  JOIN_INNER: 'both',
+  JOIN_LEFT: 'right-to-left',
+  JOIN_RIGHT: 'left-to-right',
+};
+
+/** Columns that both sides have; undefined where a side's columns aren't all known. */
+function common(left: readonly Item[], right: readonly Item[]): string[] | undefined {
+  if ([...left, ...right].some(one => one.open)) return undefined;
+  const of = (items: readonly Item[]) => new Set(items.flatMap(one => [...one.columns.keys()]));
+  const rights = of(right);
+  return [...of(left)].filter(name => rights.has(name));
 }
 
-function item(alias: string | undefined, schema: string | undefined, outputs: Output[]): Item {
-  return { alias, schema, columns: new Map(outputs.map(({ name, at }) => [name, at])) };
-}
-
-function opaque(node: Node): Item {
-  const inner = Object.values(node)[0] as { alias?: { aliasname?: string } } | undefined;
-  return item(inner?.alias?.aliasname, undefined, []);
-}
-
-const rename = (outputs: Output[], to: string[]): Output[] =>
-  outputs.map((output, i) => ({ name: to[i] ?? output.name, at: output.at }));
-
-const names = (list: readonly Node[] | undefined): string[] =>
-  (list ?? []).flatMap(node => ('String' in node ? [node.String.sval ?? ''] : []));
-
-const namesOf = (items: Item[]): Set<string> => new Set(items.flatMap(one => [...one.columns.keys()]));
-
-const fields = (node: Node): string[] => ('ColumnRef' in node ? names(node.ColumnRef.fields) : []);
-
-function pick(items: Item[], name: string): Found {
-  const merged = items.find(one => one.merged?.has(name));
-  if (merged) return merged.merged?.get(name);
-  const hits = items.filter(one => one.columns.has(name));
-  return hits.length === 1 ? hits[0]?.columns.get(name) : undefined;
-}
-
-function vertices(items: Item[]): Set<Vertex> {
-  return new Set(
-    items.flatMap(one => [...one.columns.values(), ...(one.merged?.values() ?? [])]).filter(at => at !== undefined),
-  );
-}
-
-function* conjuncts(node: Node | undefined): Generator<Node> {
-  if (!node) return;
-  if ('BoolExpr' in node && node.BoolExpr.boolop === 'AND_EXPR') {
-    for (const arg of node.BoolExpr.args ?? []) yield* conjuncts(arg);
-  } else yield node;
-}
-
-function windows(list: unknown): { partitionClause?: Node[] }[] {
-  return calledIn(list).flatMap(call => (call.over && !call.over.name ? [call.over] : []));
-}
-
-function calledIn(list: unknown): { name: string; over?: { name?: string; partitionClause?: Node[] } }[] {
-  const found: { name: string; over?: { name?: string; partitionClause?: Node[] } }[] = [];
-  const walk = (node: unknown): void => {
-    if (Array.isArray(node)) return node.forEach(walk);
-    if (node === null || typeof node !== 'object' || 'SubLink' in node) return;
-    const call = (node as { FuncCall?: { funcname?: Node[]; over?: { name?: string }; agg_star?: boolean } }).FuncCall;
-    if (call) {
-      const name = call.agg_star ? 'count' : (names(call.funcname).at(-1) ?? '');
-      found.push({ name, ...(call.over ? { over: call.over } : {}) });
-    }
-    Object.values(node).forEach(walk);
+/** Columns in which WHERE lets no NULL pass: an outer join's filling doesn't show in them. */
+function solid(where: Node | undefined, scope: Scope): Set<Vertex> {
+  const found = new Set<Vertex>();
+  const add = (node: Node | undefined) => {
+    const at = node && 'ColumnRef' in node ? within(fields(node), scope.items)?.at : undefined;
+    if (at !== undefined) found.add(at);
   };
-  walk(list);
+  for (const conjunct of conjuncts(where)) {
+    for (const pair of equals(conjunct)) pair.forEach(add);
+    if ('NullTest' in conjunct && conjunct.NullTest.nulltesttype === 'IS_NOT_NULL')
+      add(conjunct.NullTest.arg);
+  }
   return found;
 }

@@ -1,7 +1,7 @@
 import { quote } from '../../db/pool.ts';
 import type { Derived } from './derive.ts';
 import type { Graph } from './graph.ts';
-import type { Output } from './read.ts';
+import type { Output } from './names.ts';
 
 /**
  * A place in a query's text where a table's name can be replaced by that table restricted to a key range. It is sound
@@ -18,7 +18,12 @@ export interface Injection {
   readonly alias: string;
 }
 
-export function injections(graph: Graph, derived: readonly Derived[], keys: readonly Output[], sql: string): Injection[] {
+export function injections(
+  graph: Graph,
+  derived: readonly Derived[],
+  keys: readonly Output[],
+  sql: string,
+): Injection[] {
   const text = Buffer.from(sql);
   return graph.occurrences.flatMap((occurrence, i) => {
     const one = derived[i];
@@ -30,7 +35,15 @@ export function injections(graph: Graph, derived: readonly Derived[], keys: read
     const { from, bare } = occurrence.text;
     const length = nameLength(text.subarray(from).toString());
     if (length === undefined) return [];
-    return [{ from, to: from + length, table: one.path.relation.quoted, column: column.name, alias: bare ? quote(bare) : '' }];
+    return [
+      {
+        from,
+        to: from + length,
+        table: one.path.relation.quoted,
+        column: column.name,
+        alias: bare ? quote(bare) : '',
+      },
+    ];
   });
 }
 
@@ -42,7 +55,11 @@ function nameLength(text: string): number | undefined {
 }
 
 /** The query's text with `condition(column)` laid on every injection. */
-export function restrict(sql: string, places: readonly Injection[], condition: (column: string) => string): string {
+export function restrict(
+  sql: string,
+  places: readonly Injection[],
+  condition: (column: string) => string,
+): string {
   let text = Buffer.from(sql);
   for (const { from, to, table, column, alias } of places.toSorted((a, b) => b.from - a.from)) {
     const inner = `(select * from ${table} where ${condition(quote(column))})${alias ? ` as ${alias}` : ''}`;

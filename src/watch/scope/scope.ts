@@ -1,10 +1,11 @@
-import { type Relation, readRelations, resolve } from '../../catalog/relation.ts';
-import { type Tx, quote } from '../../db/pool.ts';
+import { type Relation, readRelations } from '../../catalog/relation.ts';
+import { type Tx, ask, quote, sqlState } from '../../db/pool.ts';
 import { type Derived, type Path, derive } from './derive.ts';
 import { Graph } from './graph.ts';
 import { type SelectStmt, calls, parseSelect, rangeVars } from './parse.ts';
+import { opaque } from './names.ts';
 import { Reader } from './read.ts';
-import { type Injection, injections } from './restrict.ts';
+import { type Injection, injections, restrict } from './restrict.ts';
 
 /** What a query reads, and how each change of it leads to keys. */
 export interface Scope {
@@ -19,28 +20,73 @@ export interface Scope {
   readonly injections: readonly Injection[];
 }
 
-/** Reads `sql` and derives the scope of its output columns `key`. @throws SqlMistake */
-export async function readScope(tx: Tx, sql: string, key: readonly string[]): Promise<Scope> {
+/**
+ * Reads `sql` and derives the scope of its output columns `key`; undefined stands for one that can't be followed.
+ * @throws SqlMistake
+ */
+export async function readScope(tx: Tx, sql: string, key: readonly (string | undefined)[]): Promise<Scope> {
   const select = parseSelect(sql);
-  const relations = await readTables(tx, select);
-  const functions = await readFunctions(tx, select);
+  const { relations, selects } = await readTables(tx, select);
+  const functions = await readFunctions(tx, selects);
   const graph = new Graph();
   const reader = new Reader(graph, functions.aggregates, range => relations.get(written(range)));
   const { outputs, missed } = reader.query(select);
-  const keys = key.map(name => outputs.find(output => output.name === name) ?? { name, at: undefined });
+  const keys = key.map(
+    name => outputs.list.find(output => output.name === name) ?? { name: name ?? '', ...opaque },
+  );
   const derived = graph.occurrences.map(occurrence => derive(graph, occurrence, keys));
-  const blind = [...derived.flatMap(blindness), ...functions.blind];
-  if (missed) blind.push({ table: missed, why: 'it is mentioned in a place that is not followed' });
-  for (const { relation } of graph.occurrences) {
-    if (!['r', 'p'].includes(relation.kind)) blind.push({ table: relation.quoted, why: 'it is not a table' });
-  }
+  const reads = new Map(
+    [...graph.occurrences.map(one => one.relation), ...missed].map(one => [one.oid, one]),
+  );
+  const blind = [...derived.flatMap(blindness), ...functions.blind, ...(await odd(tx, [...reads.values()]))];
+  for (const { quoted } of missed)
+    blind.push({ table: quoted, why: 'it is mentioned in a place that is not followed' });
   return {
-    reads: [...new Map(graph.occurrences.map(({ relation }) => [relation.oid, relation])).values()],
+    reads: [...reads.values()],
     paths: derived.flatMap(one => ('path' in one ? [one.path] : [])),
     blind,
     clock: functions.clock,
-    injections: injections(graph, derived, keys, sql),
+    injections: await accepted(tx, sql, injections(graph, derived, keys, sql)),
   };
+}
+
+/** What changes without a change of a row of its own. */
+async function odd(tx: Tx, reads: readonly Relation[]): Promise<Scope['blind']> {
+  const parents = await ask(
+    tx,
+    `select distinct inhparent::int8 from pg_inherits join pg_class c on c.oid = inhparent and c.relkind = 'r'
+      where inhparent = any($1::oid[])`,
+    [reads.map(({ oid }) => oid)],
+  );
+  return reads.flatMap(({ oid, kind, quoted }) => {
+    if (!['r', 'p'].includes(kind)) return [{ table: quoted, why: 'it is not a table' }];
+    return parents.some(([parent]) => parent === oid)
+      ? [{ table: quoted, why: 'other tables inherit from it' }]
+      : [];
+  });
+}
+
+/**
+ * The places that Postgres takes a sub-select in: it has no system columns, no primary key by which other columns may
+ * be selected beside `group by`, and no schema to be named by.
+ */
+async function accepted(tx: Tx, sql: string, places: readonly Injection[]): Promise<readonly Injection[]> {
+  const takes = async (some: readonly Injection[]) => {
+    await tx.query('savepoint injection');
+    try {
+      await tx.query(`explain ${restrict(sql, some, column => `${column} is not null`)}`);
+      return true;
+    } catch (error) {
+      if (!sqlState(error)?.startsWith('42')) throw error;
+      return false;
+    } finally {
+      await tx.query('rollback to savepoint injection');
+    }
+  };
+  if (places.length === 0 || (await takes(places))) return places;
+  const good: Injection[] = [];
+  for (const place of places) if (await takes([...good, place])) good.push(place);
+  return good;
 }
 
 const blindness = (one: Derived) => ('why' in one ? [{ table: one.relation.quoted, why: one.why }] : []);
@@ -49,16 +95,23 @@ const written = (range: { schemaname?: string; relname?: string }): string =>
   (range.schemaname ? `${quote(range.schemaname)}.` : '') + quote(range.relname ?? '');
 
 /** Every relation that the query mentions, views' bodies included, by the name as written. */
-async function readTables(tx: Tx, root: SelectStmt): Promise<Map<string, Relation>> {
+async function readTables(
+  tx: Tx,
+  root: SelectStmt,
+): Promise<{ relations: Map<string, Relation>; selects: readonly SelectStmt[] }> {
   const found = new Map<string, Relation>();
   const queue: SelectStmt[] = [root];
   for (const select of queue) {
     const names = [...new Set(rangeVars(select).map(written))].filter(name => !found.has(name));
-    const oids = new Map<string, string>();
-    for (const name of names) {
-      const oid = await resolve(tx, name);
-      if (oid) oids.set(name, oid);
-    }
+    // Changes of a partition are known as changes of its root, so reading one counts as reading the whole.
+    const oids = new Map(
+      (await ask(
+        tx,
+        `select n, coalesce(pg_partition_root(to_regclass(n)), to_regclass(n))::oid::int8
+           from unnest($1::text[]) n where to_regclass(n) is not null`,
+        [names],
+      )) as [string, string][],
+    );
     const relations = await readRelations(tx, [...new Set(oids.values())]);
     for (const [name, oid] of oids) {
       const relation = relations.get(oid);
@@ -67,7 +120,7 @@ async function readTables(tx: Tx, root: SelectStmt): Promise<Map<string, Relatio
       if (relation.kind === 'v' && relation.viewdef) queue.push(parseSelect(relation.viewdef));
     }
   }
-  return found;
+  return { relations: found, selects: queue };
 }
 
 interface Functions {
@@ -77,8 +130,8 @@ interface Functions {
 }
 
 /** What the catalog says of the functions that a query calls. Unknown overloads count as the worst of their name. */
-async function readFunctions(tx: Tx, select: SelectStmt): Promise<Functions> {
-  const { functions, clock } = calls(select);
+async function readFunctions(tx: Tx, selects: readonly SelectStmt[]): Promise<Functions> {
+  const { functions, clock } = calls(selects);
   const names = functions.map(name => name.split('.').at(-1) ?? name);
   const { rows } = await tx.query<{ name: string; kind: string; volatility: string; own: boolean }>(
     `select proname as name, prokind as kind, provolatile as volatility,
