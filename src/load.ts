@@ -21,11 +21,32 @@ export interface Loaded {
  * @throws EvenkeelError `no-invariants` where there is no such folder, or nothing is declared in it
  */
 export async function loadInvariants(folder: string): Promise<Loaded> {
+  return load(await candidates(folder), folder);
+}
+
+/** The same for one file. @throws EvenkeelError `no-invariants` where there is no such file, or none of these kinds */
+export async function loadFile(path: string): Promise<Loaded> {
+  const stats = await stat(path).catch(() => undefined);
+  const kind = stats?.isFile() ? kindOf(path) : undefined;
+  if (kind === undefined) {
+    const why = stats ? `${path} is no .sql, .ts, .js or .mjs file` : `there is no file ${path}`;
+    throw new EvenkeelError('no-invariants', why);
+  }
+  return load([{ path: shown(resolve(path)), kind }], path);
+}
+
+interface Candidate {
+  readonly path: string;
+  readonly kind: 'sql' | 'module' | 'folder';
+}
+
+/** @param where the folder or file that was asked for */
+async function load(files: readonly Candidate[], where: string): Promise<Loaded> {
   const found: Invariant[] = [];
   const made: Invariant[] = [];
   const passedOver: string[] = [];
   const errors: EvenkeelError[] = [];
-  for (const { path, kind } of await candidates(folder)) {
+  for (const { path, kind } of files) {
     try {
       if (kind === 'folder') passedOver.push(`${path}/`);
       else if (kind === 'sql') {
@@ -51,19 +72,19 @@ export async function loadInvariants(folder: string): Promise<Loaded> {
   if (errors.length > 0) throw new EvenkeelErrors([...once.values()]);
   if (invariants.length === 0) {
     const others = passedOver.length > 0 ? ` (passed over: ${passedOver.join(', ')})` : '';
-    throw new EvenkeelError('no-invariants', `there are no invariants in ${folder}${others}`);
+    throw new EvenkeelError('no-invariants', `there are no invariants in ${where}${others}`);
   }
   return { invariants, passedOver };
 }
 
-async function candidates(folder: string): Promise<{ path: string; kind: 'sql' | 'module' | 'folder' }[]> {
+async function candidates(folder: string): Promise<Candidate[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     const why =
       { ENOENT: "doesn't exist", ENOTDIR: 'is not a folder' }[error.code ?? ''] ??
       `can't be read: ${error.code}`;
     throw new EvenkeelError('no-invariants', `the folder ${folder} ${why}`, { cause: error });
   });
-  const files = [];
+  const files: Candidate[] = [];
   for (const name of names.sort()) {
     if (name.startsWith('.') || name === 'node_modules') continue;
     const path = shown(resolve(folder, name));
@@ -72,12 +93,15 @@ async function candidates(folder: string): Promise<{ path: string; kind: 'sql' |
       stats => stats.isDirectory(),
       () => false,
     );
-    if (isFolder) files.push({ path, kind: 'folder' as const });
-    else if (/\.sql$/i.test(name)) files.push({ path, kind: 'sql' as const });
-    else if (/\.[cm]?[jt]s$/.test(name) && !/\.d\.[cm]?ts$/.test(name))
-      files.push({ path, kind: 'module' as const });
+    const kind = isFolder ? 'folder' : kindOf(name);
+    if (kind) files.push({ path, kind });
   }
   return files;
+}
+
+function kindOf(name: string): 'sql' | 'module' | undefined {
+  if (/\.sql$/i.test(name)) return 'sql';
+  return /\.[cm]?[jt]s$/.test(name) && !/\.d\.[cm]?ts$/.test(name) ? 'module' : undefined;
 }
 
 /** Runs a user's file and gives the invariants that it exports, by any name, as default, or in arrays; `made` gets all. */

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { FlagName, Given } from './flags.ts';
 import type { Out } from './out.ts';
+import type { Shown } from './values.ts';
 
 /** A command as it was called. */
 export interface Call {
@@ -8,6 +9,7 @@ export interface Call {
   readonly args: readonly string[];
   readonly config: Config;
   readonly out: Out;
+  readonly shown: Shown;
 }
 
 /** What a command's file exports as `run`: gives the exit code. 0 fine, 1 found or failed; 2, wrong use, is thrown. */
@@ -16,13 +18,13 @@ export type Run = (call: Call) => Promise<0 | 1>;
 export interface Command {
   /** One line, for the list of commands. */
   readonly says: string;
-  /** Lines below it, for --help and docs. */
-  readonly more?: readonly string[];
+  /** Paragraphs below it, for --help and docs. */
+  readonly more: readonly string[];
   /** `<name>` one, `[name]` at most one, `<name…>` at least one, `[name…]` any number. */
   readonly args?: string;
   readonly flags: readonly FlagName[];
-  /** What its exit codes mean where that isn't plain. */
-  readonly exits?: string;
+  /** What exit codes 0 and 1 mean. */
+  readonly exits: string;
   readonly load: () => Promise<{ run: Run }>;
 }
 
@@ -30,15 +32,113 @@ export interface Command {
 export const common = ['json', 'help'] as const satisfies readonly FlagName[];
 
 export const commands: Readonly<Record<string, Command>> = {
+  try: {
+    says: 'say what is wrong and what would be written; only reads',
+    more: [
+      'One READ ONLY transaction: it needs nothing but SELECT, creates nothing, and works on a standby. ' +
+        'Each invariant with its count, five rows, and what would be written, before → after.',
+      'Without a file it asks all invariants of the folder. In an empty or missing folder it writes a commented ' +
+        'starter, made from a table of yours where one suits.',
+    ],
+    args: '[file]',
+    flags: ['invariants', 'timeout'],
+    exits: '0: nothing is wrong. 1: something is, or an invariant could not be asked.',
+    load: () => import('./try.ts'),
+  },
   up: {
     says: 'install the schema, sweep, find and heal, until it is stopped',
     more: [
-      'Start it on more machines and they share the work: one of them sweeps, all heal.',
-      'A database that is down is waited for. SIGTERM or Ctrl-C ends the heal under way',
-      'and then the process; a second one ends it at once.',
+      'Start it on more machines and they share the work: one of them sweeps, all heal. A database that is down is ' +
+        'waited for.',
+      'SIGTERM or Ctrl-C ends the heal under way and then the process; a second one ends it at once.',
     ],
     flags: ['invariants', 'once'],
-    exits: 'With --once: 0 where nothing is left open, 1 where something is, or failed.',
+    exits:
+      '0: stopped as told. With --once: 0 where nothing is left open or parked, 1 where something is, or failed.',
     load: () => import('./up.ts'),
+  },
+  status: {
+    says: 'how each invariant stands, and how sure that is',
+    more: [
+      'What is open, parked or held, what was healed within the hour, how far the sweep is, and who is alive.',
+    ],
+    args: '[name]',
+    flags: [],
+    exits: '0: all is well. 1: violations are open or parked, or an invariant is held or failed.',
+    load: () => import('./status.ts'),
+  },
+  violations: {
+    says: 'what is wrong now, newest first',
+    more: ['The numbers in front are what `approve` takes.'],
+    flags: ['invariant', 'limit', 'before'],
+    exits: '0: nothing is listed. 1: something is.',
+    load: () => import('./violations.ts'),
+  },
+  journal: {
+    says: 'what was written, why, and by whose decision, newest first',
+    more: ['The numbers in front are what `undo` takes.'],
+    flags: ['invariant', 'table', 'key', 'since', 'limit', 'before'],
+    exits: '0: read, whether there are entries or not.',
+    load: () => import('./journal.ts'),
+  },
+  undo: {
+    says: 'restore what heals wrote, where it still stands',
+    more: [
+      'By the numbers that `journal` prints, or all of an invariant since a time. What was changed since is refused, ' +
+        'row by row, and said. A subject that was undone is left alone until what was restored changes, or until ' +
+        '`evenkeel resume`.',
+    ],
+    args: '[entry…]',
+    flags: ['invariant', 'since', 'dry-run', 'by'],
+    exits: '0: all were restored. 1: some were refused.',
+    load: () => import('./undo.ts'),
+  },
+  approve: {
+    says: 'say yes to violations: heal them, even where their invariant observes',
+    more: ['By the numbers that `violations` prints. A running `evenkeel up` heals them.'],
+    args: '<violation…>',
+    flags: ['by'],
+    exits: '0: all were approved. 1: some were refused.',
+    load: () => import('./approve.ts'),
+  },
+  hold: {
+    says: 'let an invariant only observe, or leave one subject alone',
+    more: [
+      'When it returns, no heal decided against commits any more. A subject is named like `topic-posts/42` or ' +
+        '`topic-posts 42`; the parts of a composite key are arguments of their own.',
+    ],
+    args: '<invariant | invariant/key>',
+    flags: ['why', 'by'],
+    exits: '0: it is held.',
+    load: () => import('./hold.ts'),
+  },
+  resume: {
+    says: 'the way back from hold, from a flood, from undo',
+    more: [
+      'An invariant heals again as it declares, with a fresh budget. A subject that was undone, held or parked is healed ' +
+        'like any other. `resume database` says that a database which was cloned, restored or renamed is the right ' +
+        'place; restart `evenkeel up` then.',
+    ],
+    args: '<invariant | invariant/key | database>',
+    flags: [],
+    exits: '0: it goes on.',
+    load: () => import('./resume.ts'),
+  },
+  install: {
+    says: 'create the schema evenkeel; nothing else is touched',
+    more: [
+      '`evenkeel up` does so by itself where its role may. With --role, that role is also granted what the invariants ' +
+        'need, and no more; with --print nothing is applied and everything is printed.',
+    ],
+    flags: ['print', 'role', 'invariants'],
+    exits: '0: it is installed, or printed.',
+    load: () => import('./install.ts'),
+  },
+  uninstall: {
+    says: 'drop the schema evenkeel, with its ledger and its journal',
+    more: ['What was healed stays healed, and can no longer be undone by Evenkeel.'],
+    flags: ['yes'],
+    exits: '0: it is gone.',
+    load: () => import('./uninstall.ts'),
   },
 };

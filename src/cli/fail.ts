@@ -18,14 +18,23 @@ export function translate(error: unknown, url: string | undefined): unknown {
   const state = sqlState(error);
   const where = place(url);
   if (state === '28P01' || state === '28000') {
-    return say('no-rights', `${where} refuses this user`, 'Check the user and the password in DATABASE_URL, and pg_hba.conf.');
+    return say(
+      'no-rights',
+      `${where} refuses this user`,
+      'Check the user and the password in DATABASE_URL, and pg_hba.conf.',
+    );
   }
-  if (state === '3D000') return say('no-database', `there is no such database: ${where}`, 'Check the name in DATABASE_URL.');
+  if (state === '3D000')
+    return say('no-database', `there is no such database: ${where}`, 'Check the name in DATABASE_URL.');
   if (isDown(error)) {
     const why = (error as { code?: string }).code ?? 'no answer';
-    return say('database-down', `the database can't be reached: ${where} (${why})`, 'Start it, or check DATABASE_URL.');
+    return say(
+      'database-down',
+      `the database can't be reached: ${where} (${why})`,
+      'Start it, or check DATABASE_URL.',
+    );
   }
-  const message = withoutValues(describe(error));
+  const message = describe(error);
   if ((state === '42P01' || state === '3F000') && /evenkeel/.test(message)) {
     return say('not-installed', 'the schema evenkeel is not installed in this database');
   }
@@ -41,20 +50,20 @@ function place(url: string | undefined): string {
   return `${decodeURIComponent(pathname.slice(1)) || 'the database'} on ${host || 'localhost'}:${port || 5432}`;
 }
 
-/** `invalid input syntax for type integer: "…"`: what stands in quotes behind a colon is a row's value. */
-const withoutValues = (message: string): string => message.replace(/: "(?:[^"]|"")*"/g, ': "…"');
+const withoutUrls = (text: string): string => text.replace(/\b\w+:\/\/\S+/g, masked);
 
 /** For people, on standard error. */
 export function report(error: unknown, url: string | undefined, debug: boolean): string {
   const errors = known(error, url);
   if (errors) return errors.map(describeOne).join('\n');
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const stack = debug && error instanceof Error && error.stack ? `\n${error.stack.replace(/^.*?\n(?=\s+at )/s, '')}` : '';
+  const stack =
+    debug && error instanceof Error && error.stack ? `\n${error.stack.replace(/^.*?\n(?=\s+at )/s, '')}` : '';
   const hint = debug ? '' : '\n  EVENKEEL_LOG=debug shows where.';
-  return `bug: ${clean(masked(text))}\n  This is a fault in Evenkeel, not in your data; nothing was left half done.${hint}${stack}`;
+  return `bug: ${clean(withoutUrls(text))}\n  This is a fault in Evenkeel, not in your data; nothing was left half done.${hint}${stack}`;
 }
 
-function describeOne(error: EvenkeelError): string {
+export function describeOne(error: EvenkeelError): string {
   const hint = error.hint ? `\n  hint: ${clean(error.hint)}` : '';
   return `error[${error.code}]: ${clean(error.located)}${hint}\n  docs/errors/${error.code}.md`;
 }
@@ -62,8 +71,17 @@ function describeOne(error: EvenkeelError): string {
 /** The same for a program, on standard output. */
 export function failure(error: unknown, url: string | undefined): unknown {
   const errors = known(error, url);
-  if (!errors) return { errors: [{ code: 'bug', message: error instanceof Error ? masked(error.message) : 'unknown' }] };
+  if (!errors)
+    return {
+      errors: [{ code: 'bug', message: error instanceof Error ? withoutUrls(error.message) : 'unknown' }],
+    };
   return {
-    errors: errors.map(({ code, message, hint, retry, place }) => ({ code, message, hint, retry, place: place ?? null })),
+    errors: errors.map(({ code, message, hint, retry, place }) => ({
+      code,
+      message,
+      hint,
+      retry,
+      place: place ?? null,
+    })),
   };
 }

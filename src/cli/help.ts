@@ -1,20 +1,25 @@
 import { type Command, commands, common } from './commands.ts';
 import { type Flag, flags } from './flags.ts';
+import { wrap } from './text.ts';
 
 /** `evenkeel --help` */
 export function overview(): string {
   const width = Math.max(...Object.keys(commands).map(name => name.length)) + 2;
   const list = Object.entries(commands).map(([name, { says }]) => `  ${name.padEnd(width)}${says}`);
   return [
-    'Keeps a Postgres database consistent: you declare what must be true; it finds what',
-    "isn't, puts it right inside guardrails, and can undo it.",
+    ...wrap(
+      "Keeps a Postgres database consistent: you declare what must be true; it finds what isn't, puts it right inside guardrails, and can undo it.",
+      80,
+    ),
     '',
     'usage: evenkeel <command> [flags]',
     '',
     ...list,
     '',
-    'Start with `evenkeel try`: it only reads. DATABASE_URL names the database, and',
-    './invariants holds the invariants. `evenkeel <command> --help` tells more.',
+    ...wrap(
+      'Start with `evenkeel try`: it only reads. DATABASE_URL names the database, and ./invariants holds the invariants. `evenkeel <command> --help` tells more.',
+      80,
+    ),
     '',
     'Exit codes: 0 fine, 1 found something or failed, 2 wrong use.',
   ].join('\n');
@@ -22,31 +27,29 @@ export function overview(): string {
 
 /** `evenkeel <name> --help` */
 export function commandHelp(name: string, command: Command): string {
-  const rows = [...command.flags, ...common].map(flag => {
-    const { value, short, says }: Flag = flags[flag];
-    return [`${short ? `-${short}, ` : ''}--${flag}${value ? ` ${value}` : ''}`, says] as const;
-  });
+  const rows = flagRows(command);
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return [
     `evenkeel ${name}: ${command.says}`,
-    ...(command.more ? ['', ...command.more] : []),
+    ...command.more.flatMap(paragraph => ['', ...wrap(paragraph, 80)]),
     '',
-    `usage: evenkeel ${name}${command.args ? ` ${command.args}` : ''} [flags]`,
+    `usage: ${usage(name, command)}`,
     '',
-    ...rows.flatMap(([left, says]) => wrap(says, 78 - width).map((part, i) => `  ${(i ? '' : left).padEnd(width)}${part}`)),
-    ...(command.exits ? ['', ...wrap(command.exits, 80)] : []),
+    ...rows.flatMap(([left, says]) =>
+      wrap(says, 78 - width).map((part, i) => `  ${(i ? '' : left).padEnd(width)}${part}`),
+    ),
+    '',
+    ...wrap(`Exit codes: ${command.exits}`, 80),
   ].join('\n');
 }
 
-/** Breaks at spaces into lines of at most so many characters. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+export const usage = (name: string, { args }: Command): string =>
+  `evenkeel ${name}${args ? ` ${args}` : ''} [flags]`;
+
+/** `--limit <n>` and what it says, for each flag of a command. */
+export function flagRows(command: Command): [string, string][] {
+  return [...command.flags, ...common].map(flag => {
+    const { value, short, says }: Flag = flags[flag];
+    return [`${short ? `-${short}, ` : ''}--${flag}${value ? ` ${value}` : ''}`, says];
+  });
 }

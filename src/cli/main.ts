@@ -6,12 +6,16 @@ import { type Flag, flags } from './flags.ts';
 import { commandHelp, overview } from './help.ts';
 import { Out } from './out.ts';
 import { type Parsed, parse } from './parse.ts';
+import { Shown } from './values.ts';
 
 // A reader that has seen enough (`| head`) is no error of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+
+/** What no database can mend: how it was called, or set up. */
+const wrongUse: ReadonlySet<string> = new Set(['wrong-use', 'bad-setting', 'no-database']);
 
 const argv = process.argv.slice(2);
 const code = await main();
@@ -33,12 +37,12 @@ async function main(): Promise<number> {
     if (parsed.given.help) return say(out, undefined, commandHelp(parsed.name, command));
     config = readConfig(undefined, settingsOf(parsed));
     const { run } = await command.load();
-    return await run({ given: parsed.given, args: parsed.args, config, out });
+    const shown = new Shown(config.secretColumns, out.columns);
+    return await run({ given: parsed.given, args: parsed.args, config, out, shown });
   } catch (error) {
     out.note(report(error, config?.databaseUrl, config?.log === 'debug'));
     if (out.json) out.value(failure(error, config?.databaseUrl));
-    const wrongUse = known(error, undefined)?.some(({ code }) => code === 'wrong-use' || code === 'bad-setting');
-    return wrongUse ? 2 : 1;
+    return known(error, undefined)?.some(({ code }) => wrongUse.has(code)) ? 2 : 1;
   }
 }
 

@@ -1,10 +1,12 @@
-
-/** Where a command says what: data on standard output, everything else on standard error. */
+/** Where a command says what: its answer on standard output, everything else on standard error. */
 export class Out {
   readonly json: boolean;
-  readonly terminal = process.stdout.isTTY === true;
-  readonly columns = process.stdout.columns ?? 80;
-  readonly #colours = process.stdout.isTTY === true && process.stdout.hasColors();
+  /** Standard output is a terminal. */
+  readonly terminal = process.stdout.isTTY;
+  /** How wide lines may get. */
+  readonly columns = process.stdout.isTTY ? Math.max(60, process.stdout.columns) : 120;
+  // hasColors() heeds NO_COLOR and what the terminal can do.
+  readonly #colours = process.stdout.isTTY && process.stdout.hasColors();
 
   constructor(json: boolean) {
     this.json = json;
@@ -31,4 +33,3 @@ export class Out {
 }
 
 const colours = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const;
-

@@ -14,13 +14,24 @@ export interface Parsed {
 
 /** @throws EvenkeelError `wrong-use`, with a guess at what was meant */
 export function parse(argv: readonly string[]): Parsed {
-  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true, allowPositionals: true });
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  });
   const positionals = tokens.flatMap(token => (token.kind === 'positional' ? [token.value] : []));
   const version = tokens.some(token => token.kind === 'option' && ['version', 'v'].includes(token.name));
   const asksHelp = positionals[0] === 'help';
   const [name, ...args] = asksHelp ? positionals.slice(1) : positionals;
   if (name !== undefined && !Object.hasOwn(commands, name)) {
-    wrong(`there is no command '${name}'`, name, Object.keys(commands), 'Run `evenkeel --help` for the list.');
+    wrong(
+      `there is no command '${name}'`,
+      name,
+      Object.keys(commands),
+      'Run `evenkeel --help` for the list.',
+    );
   }
   const command = name === undefined ? undefined : commands[name];
   const given: Record<string, string | boolean> = asksHelp ? { help: true } : {};
@@ -39,7 +50,11 @@ interface Option {
   readonly value: string | undefined;
 }
 
-function read(token: Option, name: string | undefined, command: Command | undefined): [string, string | boolean] {
+function read(
+  token: Option,
+  name: string | undefined,
+  command: Command | undefined,
+): [string, string | boolean] {
   const known: readonly string[] = [...(command?.flags ?? []), ...common];
   if (!known.includes(token.name)) {
     const where = name === undefined ? 'there is no flag' : `\`${name}\` has no flag`;
@@ -60,9 +75,11 @@ function read(token: Option, name: string | undefined, command: Command | undefi
 }
 
 function requireCount(name: string, { args: shape = '' }: Command, args: readonly string[]): void {
-  const many = shape.includes('…');
+  const many = shape.includes('…') || shape.includes('/key');
   if (shape.startsWith('<') && args.length === 0) {
-    throw new EvenkeelError('wrong-use', `\`${name}\` needs ${shape}`, { hint: `Run \`evenkeel ${name} --help\`.` });
+    throw new EvenkeelError('wrong-use', `\`${name}\` needs ${shape}`, {
+      hint: `Run \`evenkeel ${name} --help\`.`,
+    });
   }
   const extra = args[shape === '' ? 0 : 1];
   if (!many && extra !== undefined) {

@@ -23,7 +23,13 @@ export async function run(call: Call): Promise<0 | 1> {
 }
 
 /** Waits for a database that is down, however long; undefined: told to stop meanwhile. */
-async function reach(call: Call, url: string, loaded: Loaded, log: Log, stop: AbortSignal): Promise<Engine | undefined> {
+async function reach(
+  call: Call,
+  url: string,
+  loaded: Loaded,
+  log: Log,
+  stop: AbortSignal,
+): Promise<Engine | undefined> {
   let said: string | undefined;
   while (!stop.aborted) {
     try {

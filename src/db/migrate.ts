@@ -43,11 +43,7 @@ export async function migrate(pool: Pool): Promise<number> {
   const tx = await pool.connect();
   try {
     await tx.query(`begin; set local lock_timeout = '30s'; select pg_advisory_xact_lock(hashtext('evenkeel migrate'))`);
-    await tx.query('create schema if not exists evenkeel');
-    await tx.query(
-      `create table if not exists evenkeel.migration (
-         id int primary key, name text not null, at timestamptz not null default clock_timestamp())`,
-    );
+    await tx.query(ground);
     const { rows } = await tx.query<{ id: number }>('select id from evenkeel.migration');
     const done = new Set(rows.map(row => row.id));
     refuseNewer(Math.max(0, ...done), all.length);
@@ -67,6 +63,19 @@ export async function migrate(pool: Pool): Promise<number> {
   } finally {
     tx.release();
   }
+}
+
+const ground = `create schema if not exists evenkeel;
+create table if not exists evenkeel.migration (
+  id int primary key, name text not null, at timestamptz not null default clock_timestamp());`;
+
+/** Everything that `migrate` would do in an empty database, as a script for psql. */
+export function printMigrations(): string {
+  const steps = migrations().map(
+    ({ id, name, text }) =>
+      `${text.trim()}\n\ninsert into evenkeel.migration (id, name) values (${id}, '${name.replaceAll("'", "''")}');`,
+  );
+  return ['begin;', ground, ...steps, 'commit;'].join('\n\n');
 }
 
 async function apply(tx: Tx, migration: Migration): Promise<void> {

@@ -112,10 +112,14 @@ export function isDown(error: unknown): boolean {
   return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable/i.test(message ?? '');
 }
 
-/** A sentence without row values: Postgres puts those into `detail`, which is left out. */
+/**
+ * A sentence without row values: Postgres puts those into `detail`, which is left out, and those that it couldn't read
+ * (`invalid input syntax for type integer: "…"`) behind a colon.
+ */
 export function describe(error: unknown): string {
   if (error instanceof EvenkeelError) return error.message;
   const state = sqlState(error);
   const message = error instanceof Error ? error.message : String(error);
-  return state ? `${message} (${state})` : message;
+  if (state === undefined) return message;
+  return `${state.startsWith('22') ? message.replace(/: ".*"/s, '') : message} (${state})`;
 }

@@ -1,0 +1,143 @@
+import { type Overview, type Standing, isFine, overview, standings } from '../find/overview.ts';
+import { type Home, readHome } from '../roster/home.ts';
+import type { Call } from './commands.ts';
+import { requireUrl, withPool } from './database.ts';
+import type { Out } from './out.ts';
+import { table } from './table.ts';
+import { clean, count, cut, grouped, wrap } from './text.ts';
+import { between, clock, moment, span } from './time.ts';
+
+/** `evenkeel status [name]` */
+export async function run({ args: [name], config, out }: Call): Promise<0 | 1> {
+  const { seen, home } = await withPool(config, async pool => ({
+    seen: await overview(pool, name),
+    home: await readHome(pool, requireUrl(config)),
+  }));
+  const fine = seen.invariants.every(isFine);
+  if (out.json) {
+    out.value({ ...seen, home: { known: home.known, database: home.database, host: home.host }, fine });
+  } else {
+    for (const line of head(seen, home, out)) out.line(line);
+    out.line();
+    if (name === undefined) for (const line of list(seen, out)) out.line(line);
+    else for (const one of seen.invariants) for (const line of detail(one, seen.at, out)) out.line(line);
+  }
+  return fine ? 0 : 1;
+}
+
+function head({ database, stopped, processes, at }: Overview, home: Home, out: Out): string[] {
+  const alive = processes.map(({ host, pid, sweeps }) => `${clean(host)}/${pid}${sweeps ? ' (sweeps)' : ''}`);
+  const lines = [
+    alive.length === 0
+      ? `${clean(database)}: ${out.paint('yellow', 'no process is running; start `evenkeel up`')}`
+      : `${clean(database)}: ${count(alive.length, 'process', 'processes')} alive: ${alive.join(', ')}`,
+  ];
+  if (stopped) {
+    const text = `stopped ${between(stopped.at, at)} ago by ${clean(stopped.by)}: nothing is written until select evenkeel.start()`;
+    lines.push(...wrap(text, out.columns).map(line => out.paint('red', line)));
+  }
+  if (!home.known) {
+    const text = `this database is not the one that its ledger remembers (reached as ${home.database} on ${home.host}): cloned, restored or renamed. A process that reaches it this way only observes, until \`evenkeel resume database\``;
+    lines.push(...wrap(text, out.columns).map(line => out.paint('red', line)));
+  }
+  return lines;
+}
+
+function list(seen: Overview, out: Out): string[] {
+  if (seen.invariants.length === 0) return ['no invariants yet: the first `evenkeel up` brings them'];
+  const rows = seen.invariants.map(one => [
+    cut(one.name, 28),
+    one.state,
+    grouped(one.open + one.approved),
+    grouped(one.parked),
+    grouped(one.undone + one.held),
+    grouped(one.hour.healed),
+    sure(one, seen.at),
+  ]);
+  const titles = ['invariant', 'state', 'open', 'parked', 'left', 'healed/h', 'every row looked at'];
+  const lines = table(titles, rows, { right: [2, 3, 4, 5] });
+  const painted = lines.map((line, i) => {
+    const one = seen.invariants[i - 1];
+    if (!one) return out.paint('dim', line);
+    return isFine(one)
+      ? line
+      : out.paint(one.state === 'failed' || one.state === 'held' ? 'red' : 'yellow', line);
+  });
+  const notes = seen.invariants.flatMap(one => remarks(one).map(text => `${one.name}: ${text}`));
+  return [...painted, ...(notes.length > 0 ? [''] : []), ...notes.flatMap(note => wrap(note, out.columns))];
+}
+
+/** Since when every row was looked at; while there is no such time, how far the first pass is. */
+function sure({ provedAt, sweep }: Standing, at: Date): string {
+  if (provedAt) return `${between(provedAt, at)} ago`;
+  return sweep.running ? `${progress(sweep)} so far` : 'not yet';
+}
+
+function progress({ running, rows }: Standing['sweep']): string {
+  if (!running) return '';
+  const share = rows > 0 ? Math.min(99, Math.floor((100 * running.rows) / rows)) : 0;
+  return rows > 0 ? `${share} %` : grouped(running.rows);
+}
+
+/** What a table has no room for. */
+function remarks(one: Standing): string[] {
+  return [
+    ...(one.why === null ? [] : [`${one.state}: ${clean(one.why)}`]),
+    ...(one.state === 'held' ? [`\`evenkeel resume ${one.name}\` when that is what you want`] : []),
+    ...(one.older > 0
+      ? [`${count(one.older, 'process', 'processes')} with an older definition: standing down`]
+      : []),
+  ];
+}
+
+function detail(one: Standing, at: Date, out: Out): string[] {
+  const { hour } = one;
+  const rows: [string, string][] = [
+    ['says', clean(one.says)],
+    ['on', clean(one.on)],
+    ['heal', clean(one.heal) || 'nothing: a person decides'],
+    ['guard', one.guard === null ? 'none' : `${grouped(one.guard)}/hour, ${grouped(hour.written)} rows used`],
+    ['state', `${one.state}: ${one.why === null ? standings[one.state] : clean(one.why)}`],
+    ['violations', ledger(one)],
+    [
+      'this hour',
+      `${grouped(hour.opened)} found, ${grouped(hour.healed)} healed, ${grouped(hour.cleared)} came right by themselves`,
+    ],
+    [
+      'sure',
+      one.provedAt
+        ? `every row was looked at since ${moment(one.provedAt)}; found by sweeping`
+        : 'not every row was looked at yet',
+    ],
+    ['sweep', sweeping(one, at)],
+    [
+      'processes',
+      `${one.carriers} stand for it${one.older > 0 ? `, ${one.older} with an older definition stand down` : ''}`,
+    ],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+  return [
+    out.paint('bold', one.name),
+    ...rows.flatMap(([name, text]) =>
+      wrap(text, out.columns - width - 2).map((part, i) => `  ${(i ? '' : name).padEnd(width)}${part}`),
+    ),
+  ];
+
+  function ledger({ open, approved, parked, undone, held }: Standing): string {
+    return Object.entries({ open, approved, parked, undone, held })
+      .map(([state, n]) => `${grouped(n)} ${state}`)
+      .join(', ');
+  }
+}
+
+function sweeping({ sweep }: Standing, at: Date): string {
+  const { passes, found, lastPassMs, lastBusyMs, running, rows, nextAt } = sweep;
+  const last =
+    lastPassMs === null
+      ? 'no full pass yet'
+      : `${count(passes, 'full pass', 'full passes')}, the last took ${span(lastPassMs)} (${span(lastBusyMs ?? 0)} of them in the database) and met ${count(found ?? 0, 'broken row')}`;
+  if (running) {
+    return `${last}; now at ${grouped(running.rows)} of about ${count(rows, 'row')}, since ${clock(running.since)}`;
+  }
+  return nextAt && nextAt > at ? `${last}; the next in ${between(at, nextAt)}` : last;
+}

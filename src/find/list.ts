@@ -1,0 +1,49 @@
+import type { Pool } from '../db/pool.ts';
+import type { Key, Values, Violation } from './ask.ts';
+import type { State } from './states.ts';
+
+/** A violation as the ledger lists it. */
+export interface Listed {
+  readonly id: string;
+  readonly invariant: string;
+  readonly key: Key;
+  readonly keyColumns: readonly string[];
+  readonly state: State;
+  readonly kind: Violation['kind'];
+  /** What is, and what should be. */
+  readonly evidence: Values;
+  readonly wanted: Values;
+  /** Remedies as declared; '' where a person decides. */
+  readonly heal: string;
+  readonly openedAt: Date;
+  /** Not healed before. */
+  readonly dueAt: Date;
+  readonly attempts: number;
+  readonly reason: string | null;
+  readonly decidedBy: string | null;
+}
+
+export interface ViolationFilter {
+  readonly invariant?: string | undefined;
+  /** Only those with a smaller id: the page after the one that ended there. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+/** Violations, newest first; `next`: what to give as `before` for the page after, undefined where there is none. */
+export async function listViolations(
+  pool: Pool,
+  filter: ViolationFilter,
+): Promise<{ violations: Listed[]; next: string | undefined }> {
+  const { rows } = await pool.query<Listed>(
+    `select v.id, v.invariant, v.key, coalesce(i.key, '{}') as "keyColumns", v.state, v.kind, v.evidence, v.wanted,
+            coalesce(i.heal, '') as heal, v.opened_at as "openedAt", v.due_at as "dueAt", v.attempts, v.reason,
+            v.decided_by as "decidedBy"
+       from evenkeel.violation v left join evenkeel.invariant i on i.name = v.invariant
+      where ($1::text is null or v.invariant = $1) and ($2::bigint is null or v.id < $2)
+      order by v.id desc limit $3`,
+    [filter.invariant ?? null, filter.before ?? null, filter.limit + 1],
+  );
+  const violations = rows.slice(0, filter.limit);
+  return { violations, next: rows.length > filter.limit ? violations.at(-1)?.id : undefined };
+}

@@ -1,0 +1,82 @@
+import type { Pool } from '../db/pool.ts';
+import type { Key, Values } from '../find/ask.ts';
+import type { Draft } from './record.ts';
+
+/** An entry of the journal as a person reads it. */
+export interface Told {
+  readonly id: string;
+  readonly at: Date;
+  readonly xid: string;
+  readonly invariant: string;
+  readonly action: Draft['action'];
+  /** Qualified and quoted. */
+  readonly table: string;
+  readonly key: Key;
+  readonly keyColumns: readonly string[];
+  /** Column → text; null: there was no such row. */
+  readonly before: Values | null;
+  readonly after: Values | null;
+  readonly subject: Key;
+  /** Names of the subject's parts, as its invariant has them now. */
+  readonly subjectColumns: readonly string[];
+  /** When the violation was first seen. */
+  readonly openedAt: Date | null;
+  readonly decidedBy: string;
+  readonly becauseOf: string | null;
+  readonly unchecked: readonly string[];
+  readonly undoes: string | null;
+  readonly undoneBy: string | null;
+}
+
+export interface JournalFilter {
+  readonly invariant?: string | undefined;
+  /** `[schema.]table`, as written in SQL. */
+  readonly table?: string | undefined;
+  /** Of the row that was written, or of the violation. */
+  readonly key?: Key | undefined;
+  readonly since?: Date | undefined;
+  /** Only entries with a smaller id: the page after the one that ended there. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+/**
+ * Entries, newest first. Pages go by id, not by offset, so that what is journaled meanwhile moves none of them; `next` is
+ * what to give as `before` for the page after, undefined where there is none.
+ */
+export async function readJournal(
+  pool: Pool,
+  filter: JournalFilter,
+): Promise<{ entries: Told[]; next: string | undefined }> {
+  const { rows } = await pool.query<Told>(
+    `select id, at, xid::text, invariant, action, table_name as table, key, key_columns as "keyColumns", before, after,
+            subject, opened_at as "openedAt", decided_by as "decidedBy", because_of as "becauseOf", unchecked, undoes,
+            undone_by as "undoneBy",
+            coalesce((select i.key from evenkeel.invariant i where i.name = e.invariant), '{}') as "subjectColumns"
+       from evenkeel.entry e
+      where ($1::text is null or invariant = $1) and ($2::text[] is null or table_name = any($2))
+        and ($3::text[] is null or key = $3 or subject = $3) and ($4::timestamptz is null or at >= $4)
+        and ($5::bigint is null or id < $5)
+      order by id desc limit $6`,
+    [
+      filter.invariant ?? null,
+      filter.table === undefined ? null : await names(pool, filter.table),
+      filter.key ?? null,
+      filter.since ?? null,
+      filter.before ?? null,
+      filter.limit + 1,
+    ],
+  );
+  const entries = rows.slice(0, filter.limit);
+  return { entries, next: rows.length > filter.limit ? entries.at(-1)?.id : undefined };
+}
+
+/** How the journal may call this table: as Postgres resolves it now, or as written where it is gone. */
+async function names(pool: Pool, table: string): Promise<string[]> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`,
+    [table],
+  );
+  return [...rows.map(row => row.name), table, `public.${table}`];
+}
