@@ -1,5 +1,6 @@
 /** A server with two identical shops, and a third database where the gremlin keeps the truth. */
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { root } from './folders.ts';
@@ -14,7 +15,11 @@ export interface Town extends Twins {
 }
 
 export async function foundTown(): Promise<Town> {
-  const server = await startEmbedded({ settings: { track_commit_timestamp: 'on', max_connections: '60' } });
+  // Nothing here outlives the show, so nothing needs to reach the disk.
+  const unsafe = { fsync: 'off', full_page_writes: 'off' };
+  const server = await startEmbedded({
+    settings: { ...unsafe, track_commit_timestamp: 'on', max_connections: '60' },
+  });
   const pools: pg.Pool[] = [];
   const at = (database: string) => server.url.replace(/\/postgres$/, `/${database}`);
   const open = (database: string, name: string, max: number) => {
@@ -44,7 +49,13 @@ export async function foundTown(): Promise<Town> {
   }
 
   async function close(): Promise<void> {
-    await Promise.all(pools.map(pool => pool.end()));
+    await Promise.race([Promise.all(pools.map(pool => pool.end())), delay(2000, undefined, { ref: false })]);
+    try {
+      // At once: in order, it would write everything to disk first, to be deleted a moment later.
+      process.kill(server.pid, 'SIGQUIT');
+    } catch {
+      // It is gone already.
+    }
     await server.stop();
   }
 }

@@ -36,7 +36,7 @@ function change({ before, after, key_columns }: Entry): string {
     .map(column => [inert(column), value(before, column), value(after, column)] as const);
   const more = changed.length > some.length ? ', …' : '';
   if (before && after) return some.map(([column, was, is]) => `${column} ${was} → ${is}`).join(', ') + more;
-  const row = some.map(([column, was, is]) => `${column} ${before ? was : is}`).join(', ') + more;
+  const row = inert(some.map(([column, was, is]) => `${column} ${before ? was : is}`).join(', ') + more, 25);
   return before ? `${row} → (no row)` : `(no row) → ${row}`;
 }
 
