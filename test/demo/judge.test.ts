@@ -42,6 +42,6 @@ it('believes a heal only where the journal says so and the row is right, to the 
   expect(verdict).toMatchObject({ injected: 4, detected: 3, healed: 1, open: 3, false_heals: 1 });
   expect(verdict.p50_ms).toBeGreaterThan(0);
   expect(ids(open)).toEqual([claimed.id, silent.id, relapsed.id]);
-  expect(wrong.map(({ key }) => key[0]).sort()).toEqual([claimed.subject[0], relapsed.subject[0]].sort());
+  expect(new Set(wrong.map(({ key }) => key[0]))).toEqual(new Set([claimed.subject[0], relapsed.subject[0]]));
   expect(strangers.map(({ subject }) => subject)).toEqual([['1']]);
 });

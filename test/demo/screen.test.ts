@@ -39,7 +39,7 @@ describe('a line of the story', () => {
       /\(no row\) → total_cents 150/,
     );
     expect(tell({ ...entry, action: 'remove', after: null }, [], plain)).toMatch(
-      /total_cents 100, status p… → \(no row\)/,
+      /total_cents 100, status … → \(no row\)/,
     );
   });
 
