@@ -52,7 +52,7 @@ export const flood: Act = {
 async function deploy(stage: Stage, folder: string): Promise<void> {
   const old = [...stage.crew.workers];
   const { pid } = stage.crew.hire(folder);
-  await until(stage, 'the new worker up', 15, async () => {
+  await until(stage, 'the new worker up', 30, async () => {
     const { rows } = await stage.town.watched.query('select from evenkeel.process where pid = $1', [pid]);
     return rows.length > 0;
   });

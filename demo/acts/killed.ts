@@ -11,7 +11,7 @@ export const killed: Act = {
   async play(stage) {
     const { crew, judge, screen, invariants } = stage;
     if (crew.workers.length < 2) crew.hire(invariants);
-    await until(stage, 'two workers at work', 15, async () => (await alive(stage)).length > 1);
+    await until(stage, 'two workers at work', 30, async () => (await alive(stage)).length > 1);
 
     const before = judge.entries().length;
     const broken = new Set<number>();
@@ -27,7 +27,7 @@ export const killed: Act = {
       15,
       async () => (await openFaults()).length < broken.size,
     );
-    const leader = await until(stage, 'a worker in the lead', 15, () => leaderOf(stage));
+    const leader = await until(stage, 'a worker in the lead', 30, () => leaderOf(stage));
     const victim = crew.workers.find(({ pid }) => pid === leader);
     if (!victim) throw new Error(`The leader, ${leader}, is none of ours`);
     await victim.kill();
@@ -35,12 +35,12 @@ export const killed: Act = {
     const left = (await openFaults()).length;
     screen.say(`  pid ${leader} got SIGKILL; of ${broken.size} rows just broken, ${left} are not healed yet`);
 
-    const next = await until(stage, 'another worker in the lead', 15, async () => {
+    const next = await until(stage, 'another worker in the lead', 30, async () => {
       const pid = await leaderOf(stage);
       return pid !== leader && pid;
     });
     screen.say(`  pid ${next} took over after ${seconds(Date.now() - died)}`);
-    await until(stage, 'all healed', 15, async () => (await openFaults()).length === 0);
+    await until(stage, 'all healed', 30, async () => (await openFaults()).length === 0);
     const ours = (await judge.faults()).filter(({ id }) => broken.has(id));
     const twice = ours.filter(fault => repeats(judge.entries().slice(before), fault));
     crew.hire(invariants);

@@ -20,7 +20,7 @@ export const undone: Act = {
           entry =>
             entry.invariant === invariant && entry.action === 'set' && entry.subject[0] === fault.subject[0],
         );
-    const [entry] = await until(stage, 'a heal to undo', 15, async () => heals().length > 0 && heals());
+    const [entry] = await until(stage, 'a heal to undo', 30, async () => heals().length > 0 && heals());
 
     await crew.run('undo', String(entry!.id));
     const subject = `${invariant}/${fault.subject[0]}`;
@@ -30,7 +30,7 @@ export const undone: Act = {
     if (await right()) throw new Error('the undo restored nothing');
 
     const seen = await passes(stage);
-    await until(stage, `${sweeps} more sweeps`, 30, async () => (await passes(stage)) >= seen + sweeps);
+    await until(stage, `${sweeps} more sweeps`, 60, async () => (await passes(stage)) >= seen + sweeps);
     const listed = (await readLedger(town.watched)).some(
       ({ state, key }) => state === 'undone' && key[0] === fault.subject[0],
     );
@@ -39,7 +39,7 @@ export const undone: Act = {
     screen.say(`  swept ${sweeps} more times: still listed as undone, and left alone`);
 
     await crew.run('resume', subject);
-    await until(stage, 'healed once resumed', 15, right);
+    await until(stage, 'healed once resumed', 30, right);
     screen.say(`  $ evenkeel resume ${subject}        and it is healed again`);
   },
 };
