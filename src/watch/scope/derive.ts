@@ -4,11 +4,15 @@ import { Graph, type Occurrence, type Vertex, vertex } from './graph.ts';
 import type { Output } from './names.ts';
 
 /**
- * How a changed row of one table occurrence leads to the keys that it can touch.
+ * How a changed row of one table occurrence leads to the keys that it can touch: hop by hop along equal columns, by the
+ * shortest way to a table that holds the whole key.
  *
- * Argument: let a combination of rows contribute to key k before or after a change. Some changed row of it is nearest to
- * k along its path; everything nearer is unchanged, so looking up in the current state, from the old and the new image
- * of that row, arrives at k. Non-path predicates are dropped: a superset of keys is harmless, they are asked again.
+ * Argument: let what is said of key k differ between two states. Then a changed row is linked to k in one of them by such
+ * a chain of rows. If in the new state, then looking up from its new image, in the current state, arrives at k. If only
+ * in the old one, take the changed row with the fewest hops to go: those further on have fewer, so they are unchanged,
+ * and looking up from its old image arrives at k. (A key whose parts come from two tables breaks this: both may change
+ * at once, and neither old row meets the other.) Predicates that are no hop are dropped: a superset of keys is harmless,
+ * they are asked again.
  */
 export interface Path {
   readonly relation: Relation;
@@ -26,113 +30,84 @@ export interface Path {
 
 export type Derived = { readonly path: Path } | { readonly relation: Relation; readonly why: string };
 
+/** Hops. */
 const deepest = 4;
 
 export function derive(graph: Graph, occurrence: Occurrence, keys: readonly Output[]): Derived {
-  const targets = keys.map(({ at }) => at);
   const fail = (why: string) => ({ relation: occurrence.relation, why });
   for (const { name, at, nulls } of keys) {
     if (at === undefined) return fail(`the key ${name} is computed or depends on other rows`);
     if (nulls > 0) return fail(`the key ${name} is NULL where an outer join finds no row`);
   }
-  let members: Member[] = [{ occurrence, alias: 'o', joins: [] }];
-  for (;;) {
-    const key = targets.map(target => holder(graph, members, target as Vertex));
-    if (key.every(one => one !== undefined))
-      return { path: assemble(graph, members, key, targets as Vertex[]) };
-    const next = members.length <= deepest ? extend(graph, members) : undefined;
-    if (!next) return fail(`no path of equal columns leads from it to ${missing(keys, key)}`);
-    members = [...members, next];
+  const targets = keys.map(({ at }) => at as Vertex);
+  const members: Member[] = [{ occurrence, from: undefined, hops: 0 }];
+  const met = new Set<Vertex>();
+  for (const member of members) {
+    const columns = targets.map(target => holder(graph, member, target));
+    if (columns.every(column => column !== undefined))
+      return { path: assemble(graph, member, columns, targets) };
+    for (const { name } of member.occurrence.relation.columns) {
+      for (const reached of graph.reach(vertex(member.occurrence, name))) {
+        met.add(reached);
+        if (graph.isVirtual(reached) || member.hops === deepest) continue;
+        const next = graph.parts(reached).occurrence;
+        if (!members.some(one => one.occurrence === next))
+          members.push({ occurrence: next, from: member, hops: member.hops + 1 });
+      }
+    }
   }
+  const missing = keys.filter(({ at }) => !met.has(at as Vertex)).map(({ name }) => name);
+  if (missing.length === 0)
+    return fail(`its way to the key (${keys.map(({ name }) => name).join(', ')}) forks`);
+  return fail(`no path of equal columns leads from it to ${missing.join(', ')}`);
 }
 
 interface Member {
   readonly occurrence: Occurrence;
-  readonly alias: string;
-  readonly joins: readonly { mine: string; other: Member; theirs: string }[];
-}
-interface Held {
-  readonly member: Member;
-  readonly column: string;
+  readonly from: Member | undefined;
+  readonly hops: number;
 }
 
-function holder(graph: Graph, members: readonly Member[], target: Vertex): Held | undefined {
-  for (const member of members) {
-    for (const { name } of member.occurrence.relation.columns) {
-      if (graph.reach(vertex(member.occurrence, name)).has(target)) return { member, column: name };
-    }
-  }
-  return undefined;
-}
+const holder = (graph: Graph, { occurrence }: Member, target: Vertex): string | undefined =>
+  occurrence.relation.columns.find(({ name }) => graph.reach(vertex(occurrence, name)).has(target))?.name;
 
-/** The first table, breadth first, that an equality leads to from any member. */
-function extend(graph: Graph, members: readonly Member[]): Member | undefined {
-  const taken = new Set(members.map(member => member.occurrence.id));
-  for (const member of members) {
-    for (const { name } of member.occurrence.relation.columns) {
-      for (const reached of graph.reach(vertex(member.occurrence, name))) {
-        if (graph.isVirtual(reached)) continue;
-        const { occurrence } = graph.parts(reached);
-        if (taken.has(occurrence.id)) continue;
-        return { occurrence, alias: `t${members.length}`, joins: joinsTo(graph, members, occurrence) };
-      }
-    }
-  }
-  return undefined;
-}
-
-function joinsTo(graph: Graph, members: readonly Member[], to: Occurrence): Member['joins'] {
-  return members.flatMap(other =>
-    other.occurrence.relation.columns.flatMap(({ name: theirs }) =>
-      [...graph.reach(vertex(other.occurrence, theirs))]
-        .filter(reached => reached.startsWith(`${to.id}.`))
-        .map(reached => ({ mine: reached.slice(reached.indexOf('.') + 1), other, theirs })),
-    ),
-  );
-}
-
-/** Only the members that the key columns need, in order. */
-function assemble(
-  graph: Graph,
-  members: readonly Member[],
-  key: readonly (Held | undefined)[],
-  targets: readonly Vertex[],
-): Path {
-  const needed = new Set<Member>();
-  const need = (member: Member): void => {
-    if (needed.has(member)) return;
-    needed.add(member);
-    for (const join of member.joins) need(join.other);
+/** The chain that ends at `last`, which holds the key in `columns`. */
+function assemble(graph: Graph, last: Member, columns: readonly string[], targets: readonly Vertex[]): Path {
+  const chain: Member[] = [];
+  for (let member: Member | undefined = last; member; member = member.from) chain.unshift(member);
+  const needed = new Set<string>();
+  const refer = (place: number, column: string) => {
+    if (place === 0) needed.add(column);
+    return `${place === 0 ? 'o' : `t${place}`}.${quote(column)}`;
   };
-  for (const held of key) if (held) need(held.member);
-  const chain = members.filter(member => member.alias !== 'o' && needed.has(member));
-  const columns = new Set<string>();
-  const refer = (member: Member, column: string) => {
-    if (member.alias === 'o') columns.add(column);
-    return `${member.alias}.${quote(column)}`;
-  };
-  const joins = chain.map(member => {
-    const on = member.joins.map(
-      ({ mine, other, theirs }) => `${member.alias}.${quote(mine)} = ${refer(other, theirs)}`,
-    );
-    return `join ${member.occurrence.relation.quoted} ${member.alias} on ${on.join(' and ')}`;
+  const joins = chain.slice(1).map((member, i) => {
+    const on = chain
+      .slice(0, i + 1)
+      .flatMap((other, place) =>
+        links(graph, other.occurrence, member.occurrence).map(
+          ([theirs, mine]) => `${refer(i + 1, mine)} = ${refer(place, theirs)}`,
+        ),
+      );
+    return `join ${member.occurrence.relation.quoted} t${i + 1} on ${on.join(' and ')}`;
   });
   return {
-    relation: (members[0] as Member).occurrence.relation,
-    key: key.map(held => refer((held as Held).member, (held as Held).column)),
-    nulls: key.map((held, i) => {
-      const { member, column } = held as Held;
-      const of = member.occurrence.relation.columns.find(one => one.name === column);
-      return !of?.notNull && graph.reachOfNull(vertex(member.occurrence, column)).has(targets[i] as Vertex);
+    relation: (chain[0] as Member).occurrence.relation,
+    key: columns.map(column => refer(chain.length - 1, column)),
+    nulls: columns.map((name, i) => {
+      const column = last.occurrence.relation.columns.find(one => one.name === name);
+      return !column?.notNull && graph.reachOfNull(vertex(last.occurrence, name)).has(targets[i] as Vertex);
     }),
     joins,
-    columns: [...columns],
-    through: chain.map(member => member.occurrence.relation),
+    columns: [...needed],
+    through: chain.slice(1).map(member => member.occurrence.relation),
   };
 }
 
-const missing = (keys: readonly Output[], held: readonly (Held | undefined)[]): string =>
-  keys
-    .filter((_, i) => held[i] === undefined)
-    .map(({ name }) => name)
-    .join(', ');
+/** Pairs of columns, of `from` and of `to`, of which the one leads to the other. */
+function links(graph: Graph, from: Occurrence, to: Occurrence): [string, string][] {
+  return from.relation.columns.flatMap(({ name }) =>
+    [...graph.reach(vertex(from, name))]
+      .filter(reached => reached.startsWith(`${to.id}.`))
+      .map((reached): [string, string] => [name, reached.slice(reached.indexOf('.') + 1)]),
+  );
+}

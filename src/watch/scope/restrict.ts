@@ -1,12 +1,11 @@
 import { quote } from '../../db/pool.ts';
-import type { Derived } from './derive.ts';
-import type { Graph } from './graph.ts';
+import { type Graph, vertex } from './graph.ts';
 import type { Output } from './names.ts';
 
 /**
  * A place in a query's text where a table's name can be replaced by that table restricted to a key range. It is sound
- * wherever the table's own column holds the key (a path of length 0): rows outside the range then matter only to keys
- * outside it, and those are filtered away above. The planner does this by itself for equality, not for ranges.
+ * wherever the table's own column holds the first column of the key: rows outside the range then matter only to keys outside
+ * it, and those are filtered away above. The planner does this by itself for equality, not for ranges.
  */
 export interface Injection {
   /** Bytes in the query's text. */
@@ -18,20 +17,17 @@ export interface Injection {
   readonly alias: string;
 }
 
-export function injections(
-  graph: Graph,
-  derived: readonly Derived[],
-  keys: readonly Output[],
-  sql: string,
-): Injection[] {
+export function injections(graph: Graph, first: Output | undefined, sql: string): Injection[] {
   const text = Buffer.from(sql);
-  return graph.occurrences.flatMap((occurrence, i) => {
-    const one = derived[i];
-    if (!one || !('path' in one) || one.path.joins.length > 0 || !occurrence.text) return [];
-    const column = one.path.relation.columns.find(({ name }) => `o.${quote(name)}` === one.path.key[0]);
+  const target = first?.at;
+  if (target === undefined) return [];
+  return graph.occurrences.flatMap(occurrence => {
+    const { relation } = occurrence;
+    if (!occurrence.text || !['r', 'p'].includes(relation.kind)) return [];
+    const column = relation.columns.find(({ name }) => graph.reach(vertex(occurrence, name)).has(target));
     // Where the key comes straight from this table the planner moves the range there by itself; and a sub-select in
     // its place would lose the primary key by which other columns may be selected beside `group by`.
-    if (!column || keys[0]?.at === `${occurrence.id}.${column.name}`) return [];
+    if (!column || target === vertex(occurrence, column.name)) return [];
     const { from, bare } = occurrence.text;
     const length = nameLength(text.subarray(from).toString());
     if (length === undefined) return [];
@@ -39,7 +35,7 @@ export function injections(
       {
         from,
         to: from + length,
-        table: one.path.relation.quoted,
+        table: relation.quoted,
         column: column.name,
         alias: bare ? quote(bare) : '',
       },

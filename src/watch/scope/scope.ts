@@ -46,7 +46,7 @@ export async function readScope(tx: Tx, sql: string, key: readonly (string | und
     paths: derived.flatMap(one => ('path' in one ? [one.path] : [])),
     blind,
     clock: functions.clock,
-    injections: await accepted(tx, sql, injections(graph, derived, keys, sql)),
+    injections: await accepted(tx, sql, injections(graph, keys[0], sql)),
   };
 }
 
