@@ -17,6 +17,8 @@ else if (options instanceof Error) {
     closing.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  // Whoever read it has gone, as in `npm start | head`.
+  for (const out of [process.stdout, process.stderr]) out.on('error', end);
   const screen = options.json ? openScreen(process.stderr, true) : openScreen(process.stdout);
   const keys = listen(process.stdin, { end });
   try {

@@ -69,7 +69,7 @@ export const rules = {
 } as const satisfies Record<string, Rule>;
 
 export type RuleName = keyof typeof rules;
-export const ruleNames = Object.keys(rules) as RuleName[];
+const ruleNames = Object.keys(rules) as RuleName[];
 
 /** How many subjects of each rule are wrong in this shop, all in one snapshot. */
 export async function countWrong(shop: Pool): Promise<Record<RuleName, number>> {

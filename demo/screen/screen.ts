@@ -51,8 +51,18 @@ function pinned(out: NodeJS.WriteStream): Screen {
     });
     out.write(`\x1b7${lines.join('')}\x1b8`);
   };
+  let open = true;
+  const close = () => {
+    if (!open) return;
+    open = false;
+    out.off('resize', layOut);
+    process.off('exit', close);
+    out.write(`\x1b7\x1b[r\x1b8\x1b[0m\r\n`);
+  };
   layOut();
   out.on('resize', layOut);
+  // However the process ends, the terminal is whole again.
+  process.on('exit', close);
   return {
     paint: palette(!process.env['NO_COLOR']),
     head(lines) {
@@ -60,9 +70,6 @@ function pinned(out: NodeJS.WriteStream): Screen {
       drawHead();
     },
     say: (line, whole) => void out.write(`${whole ? line : fit(line, out.columns)}\x1b[0m\r\n`),
-    close() {
-      out.off('resize', layOut);
-      out.write(`\x1b7\x1b[r\x1b8\x1b[0m\r\n`);
-    },
+    close,
   };
 }

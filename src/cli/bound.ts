@@ -1,7 +1,7 @@
 import { type Tx, isDown, quote } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
-import { type Bound, bind, searchPath } from '../find/bind.ts';
+import { type Bound, bind, searchPath } from '../ask/bind.ts';
 import { translate } from './fail.ts';
 
 /** The schemas that unqualified names mean for this role, pinned for the rest of this transaction. */

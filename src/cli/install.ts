@@ -3,7 +3,7 @@ import { migrate, printMigrations } from '../db/migrate.ts';
 import { type Pool, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Bound } from '../ask/bind.ts';
 import { loadInvariants } from '../load.ts';
 import { eachBound } from './bound.ts';
 import type { Call } from './commands.ts';

@@ -1,16 +1,23 @@
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { type Log, createLog } from '../log.ts';
+import type { Meter } from './meter.ts';
 import { clean } from './text.ts';
+import { clock } from './time.ts';
 
 /** Log lines on standard error: JSON for machines, plain lines for a person at a terminal. */
-export function cliLog(level: Config['log']): Log {
+export function cliLog(level: Config['log'], meter: Meter): Log {
   if (!process.stderr.isTTY) return createLog(level);
   const write = (line: string) => {
-    const { level, msg, hint } = JSON.parse(line) as { level: number; msg?: string; hint?: string };
-    const time = new Date().toTimeString().slice(0, 8);
-    const mark = level >= 50 ? 'error: ' : level >= 40 ? 'warning: ' : '';
-    process.stderr.write(`${time}  ${mark}${clean(msg ?? '')}${hint ? `\n          ${clean(hint)}` : ''}\n`);
+    const { level, msg, code, hint } = JSON.parse(line) as {
+      level: number;
+      msg?: string;
+      code?: string;
+      hint?: string;
+    };
+    const mark = level >= 50 ? `error${code ? `[${code}]` : ''}: ` : level >= 40 ? 'warning: ' : '';
+    const more = hint ? `\n          hint: ${clean(hint)}` : '';
+    meter.above(`${clock(new Date())}  ${mark}${clean(msg ?? '')}${more}`);
   };
   return pino({ level: level === 'quiet' ? 'error' : level, base: null }, { write });
 }

@@ -1,8 +1,8 @@
 import { type Tx, sqlState } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { printRemedies } from '../declare/print.ts';
-import { type Key, type Values, type Violation, askSome } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Key, type Values, type Violation, askSome } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { planFor } from '../heal/plan.ts';
 import { eachBound } from './bound.ts';
 

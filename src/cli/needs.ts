@@ -1,7 +1,7 @@
 import type { Need } from '../catalog/grants.ts';
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
 import { type Tx, quote } from '../db/pool.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Bound } from '../ask/bind.ts';
 import { parseSelect, rangeVars } from '../watch/scope/parse.ts';
 
 /** What healing these invariants, and undoing that, takes: one row for each relation. */

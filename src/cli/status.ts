@@ -3,6 +3,7 @@ import { type Home, readHome } from '../roster/home.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
 import type { Out } from './out.ts';
+import { share } from './progress.ts';
 import { table } from './table.ts';
 import { clean, count, cut, grouped, wrap } from './text.ts';
 import { between, clock, moment, span } from './time.ts';
@@ -70,13 +71,7 @@ function list(seen: Overview, out: Out): string[] {
 /** Since when every row was looked at; while there is no such time, how far the first pass is. */
 function sure({ provedAt, sweep }: Standing, at: Date): string {
   if (provedAt) return `${between(provedAt, at)} ago`;
-  return sweep.running ? `${progress(sweep)} so far` : 'not yet';
-}
-
-function progress({ running, rows }: Standing['sweep']): string {
-  if (!running) return '';
-  const share = rows > 0 ? Math.min(99, Math.floor((100 * running.rows) / rows)) : 0;
-  return rows > 0 ? `${share} %` : grouped(running.rows);
+  return sweep.running ? `${share(sweep.running.rows, sweep.rows)} so far` : 'not yet';
 }
 
 /** What a table has no room for. */

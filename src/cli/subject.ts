@@ -1,6 +1,6 @@
-import { type Pool, sqlState } from '../db/pool.ts';
+import { type Pool, sqlState, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
-import type { Key } from '../find/ask.ts';
+import type { Key } from '../ask/ask.ts';
 import { unknownInvariant } from '../find/overview.ts';
 
 /** What a person names in `hold` and `resume`: an invariant, or one of its subjects. */
@@ -39,9 +39,13 @@ export async function subjectNamed(pool: Pool, [first = '', ...rest]: readonly s
 async function asStored(pool: Pool, key: readonly string[], types: readonly (string | null)[]): Promise<Key> {
   if (types.includes(null)) return key;
   try {
-    const { rows } = await pool.query<{ key: string[] }>(
-      `select array[${types.map((type, i) => `$${i + 1}::text::${type}::text`).join(', ')}] as key`,
-      [...key],
+    // Dates and numbers are spelled as everywhere in the ledger, whatever this role's settings.
+    const limits = { readOnly: true, statement: 5_000, schemas: ['public'] };
+    const { rows } = await transaction(pool, limits, tx =>
+      tx.query<{ key: string[] }>(
+        `select array[${types.map((type, i) => `$${i + 1}::text::${type}::text`).join(', ')}] as key`,
+        [...key],
+      ),
     );
     return rows[0]?.key ?? key;
   } catch (error) {

@@ -8,6 +8,7 @@ import { type Loaded, loadFile, loadInvariants } from '../load.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { type Example, type Look, type Write, lookAt } from './look.ts';
+import { Meter } from './meter.ts';
 import { isEmpty, writeStarter } from './starter.ts';
 import { clean, count, cut, grouped, wrap } from './text.ts';
 import { type Shown, difference } from './values.ts';
@@ -64,9 +65,7 @@ async function ask(pool: Pool, { invariants }: Loaded, timeout: number, call: Ca
     idle: 60_000,
     schemas: ['public'],
   };
-  const meter = process.stderr.isTTY
-    ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
-    : () => undefined;
+  const meter = new Meter();
   const print = (look: Look) => {
     for (const line of card(look, shown, call)) out.line(line);
     out.line();
@@ -76,9 +75,9 @@ async function ask(pool: Pool, { invariants }: Loaded, timeout: number, call: Ca
     lookAt(
       tx,
       invariants,
-      ({ name }) => meter(`${++n} of ${invariants.length}: asking ${name} …`),
+      ({ name }) => meter.show(`${++n} of ${invariants.length}: asking ${name} …`),
       look => {
-        meter('');
+        meter.clear();
         if (out.terminal && !out.json) print(look);
       },
     ),
@@ -137,7 +136,8 @@ function exampleLines(
     );
     return [`${title}  ${out.paint('dim', `${kind}: ${clean(verbs)}`)}`, ...lines];
   }
-  const is = kind === 'missing' ? null : evidence;
+  // The columns of a `broken` query are evidence: there is nothing that they should be.
+  const is = kind === 'missing' || kind === 'broken' ? null : evidence;
   const should = kind === 'extra' ? null : wanted;
   return [
     `${title}  ${out.paint('dim', `${kind}: a person decides, ${clean(would.why)}`)}`,

@@ -1,6 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
-import type { Key } from '../find/ask.ts';
+import type { Key } from '../ask/ask.ts';
 import { type UndoReport, undo } from '../journal/undo.ts';
 import { byWhom } from './by.ts';
 import type { Call } from './commands.ts';

@@ -2,24 +2,40 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPool, isDown } from '../db/pool.ts';
 import { type Engine, createEngine } from '../engine.ts';
 import type { EvenkeelError } from '../errors.ts';
+import { isFine, overview } from '../find/overview.ts';
 import { type Loaded, loadInvariants } from '../load.ts';
 import type { Log } from '../log.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
 import { translate } from './fail.ts';
 import { cliLog } from './log.ts';
+import { Meter } from './meter.ts';
+import { watch } from './progress.ts';
+import { count } from './text.ts';
 
 /** `evenkeel up`: everything, until it is told to stop. */
 export async function run(call: Call): Promise<0 | 1> {
   const { config } = call;
   const url = requireUrl(config);
-  const log = cliLog(config.log);
+  const meter = new Meter();
+  const log = cliLog(config.log, meter);
   const loaded = await loadInvariants(config.invariants);
   for (const path of loaded.passedOver) log.info(`${path} declares no invariant: passed over`);
-  const told = stopSignal(log);
-  const engine = await reach(call, url, loaded, log, told.signal);
+  const stop = stopSignal(log);
+  const engine = await reach(call, url, loaded, log, stop);
   if (!engine) return 0;
-  return call.given.once ? once(call, engine, told.signal) : forever(engine, loaded, log, told);
+  log.info(
+    `keeping ${count(loaded.invariants.length, 'invariant')}${config.mode === 'observe' ? '; observing only' : ''}`,
+  );
+  // Its own signal: when the work is over, so is the meter.
+  const over = new AbortController();
+  const watching = config.log === 'quiet' ? undefined : watch(url, meter, over.signal);
+  try {
+    return await (call.given.once ? once(call, engine, stop) : forever(engine, log, stop));
+  } finally {
+    over.abort();
+    await watching;
+  }
 }
 
 /** Waits for a database that is down, however long; undefined: told to stop meanwhile. */
@@ -58,12 +74,11 @@ async function knock(url: string): Promise<void> {
   }
 }
 
-async function forever(engine: Engine, loaded: Loaded, log: Log, told: AbortController): Promise<0> {
+async function forever(engine: Engine, log: Log, stop: AbortSignal): Promise<0> {
   engine.start();
-  log.info(`keeping ${loaded.invariants.length} invariants`);
   await new Promise<void>(resolve => {
-    if (told.signal.aborted) resolve();
-    told.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve(), { once: true });
   });
   await engine.stop();
   log.info('stopped');
@@ -72,29 +87,55 @@ async function forever(engine: Engine, loaded: Loaded, log: Log, told: AbortCont
 
 /** One full pass. 0 only if nothing is left to do and every invariant could be asked. */
 async function once(call: Call, engine: Engine, stop: AbortSignal): Promise<0 | 1> {
-  const failed = [...engine.bindings.failed.keys()];
+  const { config, out } = call;
+  const unbound = [...engine.bindings.failed.keys()];
   stop.addEventListener('abort', () => void engine.stop(), { once: true });
   try {
     await engine.once();
   } catch (error) {
     if (!stop.aborted) throw error;
   }
-  const counts = await withPool(call.config, async pool => {
-    const { rows } = await pool.query<{ open: number; parked: number; failed: number }>(
-      `select (select count(*) from evenkeel.violation where state in ('open', 'approved'))::int as open,
-              (select count(*) from evenkeel.violation where state = 'parked')::int as parked,
-              (select count(*) from evenkeel.invariant where retired_at is null and failed_at is not null)::int as failed`,
-    );
-    return rows[0] ?? { open: 0, parked: 0, failed: 0 };
-  });
-  const broken = Math.max(counts.failed, failed.length);
-  if (call.out.json) call.out.value({ ...counts, failed: broken });
-  else call.out.line(`open ${counts.open} · parked ${counts.parked} · invariants that failed ${broken}`);
-  return stop.aborted || counts.open + counts.parked + broken > 0 ? 1 : 0;
+  const { invariants } = await withPool(config, pool => overview(pool));
+  const sum = (of: (one: (typeof invariants)[number]) => number) =>
+    invariants.reduce((n, one) => n + of(one), 0);
+  const failed = [
+    ...new Set([...unbound, ...invariants.filter(({ state }) => state === 'failed').map(({ name }) => name)]),
+  ];
+  const held = invariants.filter(({ state }) => state === 'held').map(({ name }) => name);
+  const result = {
+    healed: sum(({ hour }) => hour.healed),
+    open: sum(one => one.open + one.approved),
+    parked: sum(({ parked }) => parked),
+    held,
+    failed,
+    stopped: stop.aborted,
+  };
+  if (out.json) out.value(result);
+  else for (const line of words(result)) out.line(line);
+  return stop.aborted || failed.length > 0 || !invariants.every(isFine) ? 1 : 0;
+}
+
+interface Result {
+  healed: number;
+  open: number;
+  parked: number;
+  held: string[];
+  failed: string[];
+}
+
+function words({ healed, open, parked, held, failed }: Result): string[] {
+  return [
+    `open ${open} · parked ${parked} · healed within the hour ${healed}`,
+    ...held.map(name => `${name} is held: \`evenkeel status ${name}\` says why`),
+    ...failed.map(name => `${name} could not be asked: \`evenkeel try\` says why`),
+    ...(open > 0
+      ? ['What is open lasts its grace first, or is shown only: `evenkeel violations` says which.']
+      : []),
+  ];
 }
 
 /** The first SIGTERM or SIGINT asks to end; the second doesn't ask. */
-function stopSignal(log: Log): AbortController {
+function stopSignal(log: Log): AbortSignal {
   const told = new AbortController();
   const stop = () => {
     if (told.signal.aborted) process.exit(1);
@@ -103,5 +144,5 @@ function stopSignal(log: Log): AbortController {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  return told;
+  return told.signal;
 }

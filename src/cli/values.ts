@@ -1,4 +1,4 @@
-import type { Key, Values } from '../find/ask.ts';
+import type { Key, Values } from '../ask/ask.ts';
 import { clean, cut, pad, width } from './text.ts';
 
 /** A value that nobody is shown. */

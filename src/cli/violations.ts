@@ -1,3 +1,5 @@
+import { attempt } from '../declare/fault.ts';
+import { remedies } from '../declare/heal.ts';
 import { unknownInvariant } from '../find/overview.ts';
 import { type Listed, listViolations } from '../find/list.ts';
 import type { Call } from './commands.ts';
@@ -51,15 +53,19 @@ function card(one: Listed, at: Date, shown: Shown, out: Out): string[] {
   return lines;
 }
 
-/** A row too many has nothing that should be; of a missing one nothing is. */
-export function changesOf({
-  kind,
-  evidence,
-  wanted,
-}: Pick<Listed, 'kind' | 'evidence' | 'wanted'>): Change[] {
+/** What is → what should be; of a `broken` query only what `set` would write, its other columns are evidence. */
+function changesOf({ kind, evidence, wanted, heal }: Listed): Change[] {
   if (kind === 'missing') return difference(null, wanted);
   if (kind === 'extra') return difference(evidence, null);
-  return difference(evidence, wanted);
+  if (kind === 'differs') return difference(evidence, wanted);
+  const set = attempt(() => remedies(heal));
+  const named = 'value' in set ? set.value.find(remedy => remedy.do === 'set')?.columns : undefined;
+  const isSet = (column: string) => named === 'all' || named?.includes(column);
+  return Object.entries(wanted).map(([column, to]) => ({
+    column,
+    from: isSet(column) && evidence[column] !== to ? evidence[column] : undefined,
+    to,
+  }));
 }
 
 function stateText({ state, dueAt, attempts, heal, decidedBy }: Listed, at: Date): string {

@@ -1,6 +1,6 @@
 import { type Pool, type Tx, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
-import type { Key } from './ask.ts';
+import type { Key } from '../ask/ask.ts';
 import { hold } from './flood.ts';
 import { unknownInvariant } from './overview.ts';
 

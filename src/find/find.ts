@@ -1,6 +1,6 @@
 import { type Pool, type Tx, isCollision, transaction } from '../db/pool.ts';
-import { type Key, type Suspects, askKeys } from './ask.ts';
-import type { Bound } from './bind.ts';
+import { type Key, type Suspects, askKeys } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { holdFlood } from './flood.ts';
 import { record } from './ledger.ts';
 

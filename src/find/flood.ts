@@ -1,6 +1,6 @@
 import { raise } from '../alerts/raise.ts';
 import type { Tx } from '../db/pool.ts';
-import type { Bound } from './bind.ts';
+import type { Bound } from '../ask/bind.ts';
 
 /** Makes an invariant observe until a person says resume; once is enough. No claim is made after it commits. */
 export async function hold(tx: Tx, name: string, why: string): Promise<boolean> {

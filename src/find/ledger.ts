@@ -1,7 +1,7 @@
 import { type Tx, arrayText } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
-import type { Bound } from './bind.ts';
-import { type Key, type Violation, keyId } from './ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import { type Key, type Violation, keyId } from '../ask/ask.ts';
 
 /**
  * The ledger of violations is the queue. `record` brings it in line with a look at `asked` keys: opens what is new,

@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import type { Key, Values, Violation } from './ask.ts';
+import type { Key, Values, Violation } from '../ask/ask.ts';
 import type { State } from './states.ts';
 
 /** A violation as the ledger lists it. */

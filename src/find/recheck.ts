@@ -1,6 +1,6 @@
 import type { Pool } from '../db/pool.ts';
-import type { Key } from './ask.ts';
-import type { Bound } from './bind.ts';
+import type { Key } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { find } from './find.ts';
 
 /** Asks listed violations again that the pass, begun at `since`, did not touch: what came right by itself is cleared. */

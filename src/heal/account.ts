@@ -1,4 +1,4 @@
-import { type Key, type Values, keyId } from '../find/ask.ts';
+import { type Key, type Values, keyId } from '../ask/ask.ts';
 import type { Change } from './crosscheck.ts';
 import {
   type Effect,

@@ -1,7 +1,7 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Key, type Values, type Violation, askKeys, keyId } from '../find/ask.ts';
-import type { Append, Bound } from '../find/bind.ts';
+import { type Key, type Values, type Violation, askKeys, keyId } from '../ask/ask.ts';
+import type { Append, Bound } from '../ask/bind.ts';
 import { account } from './account.ts';
 import type { Change } from './crosscheck.ts';
 import { readRelated, writtenSoFar } from './effects.ts';

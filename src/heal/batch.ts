@@ -1,10 +1,10 @@
 import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
-import { type Key, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Key, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { hold } from '../find/flood.ts';
 import { pulse } from '../find/ledger.ts';
-import { explain } from '../find/mistake.ts';
+import { explain } from '../ask/mistake.ts';
 import type { Draft } from '../journal/record.ts';
 import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';

@@ -1,8 +1,8 @@
 import { raise } from '../alerts/raise.ts';
 import { query } from '../db/migrate.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Key, type Values, type Violation, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Key, type Values, type Violation, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import type { Result } from './heal.ts';
 
 /** A violation that this transaction holds. */

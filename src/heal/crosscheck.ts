@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Relation } from '../catalog/relation.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Key, type Values, type Violation, askKeys, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
-import { askable } from '../find/cost.ts';
+import { type Key, type Values, type Violation, askKeys, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import { askable } from '../ask/cost.ts';
 import { keysVia } from '../watch/scope/keys.ts';
 
 /** Rows of one table as they were and as they are. */
@@ -96,6 +96,22 @@ export async function askTouched(tx: Tx, touched: readonly Touched[]): Promise<H
     if (violations.length > 0) hits.push({ bound, violations });
   }
   return hits;
+}
+
+/**
+ * Waits for healers of violated keys to be through: they may have looked at the world before this heal's write, so that
+ * both would commit and leave behind what neither has seen. None begins anew until this transaction ends.
+ */
+export async function outwait(tx: Tx, hits: readonly Hit[]): Promise<void> {
+  for (const { bound, violations } of hits) {
+    await tx.query(
+      `select from evenkeel.violation
+        where invariant = $1
+          and key in (select array(select jsonb_array_elements_text(k)) from jsonb_array_elements($2::jsonb) k)
+        order by key for share`,
+      [bound.name, JSON.stringify(violations.map(({ key }) => key))],
+    );
+  }
 }
 
 /** What `now` holds and `before` did not. */

@@ -1,6 +1,6 @@
 import { type Column, type Relation, columnOf, primaryKey, readRelations } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
-import type { Key, Values } from '../find/ask.ts';
+import type { Key, Values } from '../ask/ask.ts';
 import { type Images, imagesOf, texts } from './rows.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Key } from '../find/ask.ts';
+import type { Key } from '../ask/ask.ts';
 
 /** These subjects can't be healed as they are. `known`: nobody else was in the way, so trying again changes little. */
 export class Fault extends Error {

@@ -1,6 +1,6 @@
 import { type Tx, arrayText, ask } from '../db/pool.ts';
-import type { Key } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Key } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 
 /**
  * The budget of an invariant: rows written in the last sixty minutes, the one in which they began included. Reserved under a lock until commit, because

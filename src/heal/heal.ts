@@ -1,6 +1,6 @@
 import type { Column } from '../catalog/relation.ts';
-import { type Violation, askKeys, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Violation, askKeys, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { apply, verify } from './apply.ts';
 import {
   type Hit,
@@ -8,6 +8,7 @@ import {
   askTouched,
   lockTouched,
   newly,
+  outwait,
   pathColumns,
   touchedBy,
 } from './crosscheck.ts';
@@ -77,8 +78,10 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
   if (hits.length > 0) {
     // Was it broken before? Another connection still sees the world without this heal. Rare: its price is paid here only.
     const doubtful = scope.touched.filter(({ bound: one }) => hits.some(hit => hit.bound === one));
+    await outwait(tx, hits);
+    const now = await askTouched(tx, doubtful);
     const before = await healing.outside(other => askTouched(other, doubtful));
-    await healBroken(healing, order, work, newly(hits, before), before, doubtful);
+    await healBroken(healing, order, work, newly(now, before), before, doubtful);
   }
   for (const entry of healing.entries.slice(entriesBefore)) entry.unchecked ??= scope.unchecked;
   for (const { violation } of work) results.set(keyId(violation.key), { did: 'healed' });

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Bound } from '../ask/bind.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';

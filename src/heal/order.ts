@@ -1,4 +1,4 @@
-import type { Bound } from '../find/bind.ts';
+import type { Bound } from '../ask/bind.ts';
 import { writesTo } from './plan.ts';
 
 /**

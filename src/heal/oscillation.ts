@@ -1,6 +1,6 @@
 import { type Tx, arrayText, ask } from '../db/pool.ts';
-import { type Key, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Key, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 
 /**
  * Subjects that were healed `most` times within the hour: something keeps breaking them, perhaps another invariant.

@@ -1,5 +1,5 @@
-import type { Bound } from '../find/bind.ts';
-import type { Violation } from '../find/ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import type { Violation } from '../ask/ask.ts';
 import type { Remedy } from '../declare/remedy.ts';
 
 export type Write = Exclude<Remedy, { do: 'park' } | { do: 'assign' }>;

@@ -1,6 +1,6 @@
 import type { Column, Relation } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
-import { type Key, type Values, keyId } from '../find/ask.ts';
+import { type Key, type Values, keyId } from '../ask/ask.ts';
 
 /** Rows of one table as column text, by keyId: what a write changed is the difference of two of these. */
 export type Images = Map<string, Values>;

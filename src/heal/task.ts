@@ -1,7 +1,7 @@
 import type { Relation } from '../catalog/relation.ts';
 import type { Tx } from '../db/pool.ts';
-import type { Key, Violation } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Key, Violation } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import type { Draft } from '../journal/record.ts';
 import type { Write } from './plan.ts';
 

@@ -1,7 +1,7 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
-import type { Key, Violation } from '../find/ask.ts';
-import type { Append, Bound } from '../find/bind.ts';
+import type { Key, Violation } from '../ask/ask.ts';
+import type { Append, Bound } from '../ask/bind.ts';
 import { keyList, transpose } from './rows.ts';
 
 /**

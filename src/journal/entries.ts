@@ -1,6 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
-import type { Key, Values } from '../find/ask.ts';
+import type { Key, Values } from '../ask/ask.ts';
 import type { UndoRequest } from './undo.ts';
 
 /** A journal entry as it is read back to be reversed. */

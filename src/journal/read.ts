@@ -1,5 +1,5 @@
 import type { Pool } from '../db/pool.ts';
-import type { Key, Values } from '../find/ask.ts';
+import type { Key, Values } from '../ask/ask.ts';
 import type { Draft } from './record.ts';
 
 /** An entry of the journal as a person reads it. */

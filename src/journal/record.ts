@@ -1,5 +1,5 @@
 import { type Tx, arrayText } from '../db/pool.ts';
-import type { Key, Values } from '../find/ask.ts';
+import type { Key, Values } from '../ask/ask.ts';
 
 /** A journal entry before it is written: one row of a table, before and after. */
 export interface Draft {

@@ -1,6 +1,6 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
-import type { Values } from '../find/ask.ts';
+import type { Values } from '../ask/ask.ts';
 import { setRows, removeRows } from '../heal/write.ts';
 import type { Entry } from './entries.ts';
 

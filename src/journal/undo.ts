@@ -1,6 +1,6 @@
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
 import { type Pool, type Tx, isCollision, sqlState, transaction } from '../db/pool.ts';
-import { type Key, keyId } from '../find/ask.ts';
+import { type Key, keyId } from '../ask/ask.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { journal } from './record.ts';
 import { type Conflict, Refusal, reverse } from './reverse.ts';

@@ -1,7 +1,7 @@
 import { type Pool, describe, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
-import { type Bound, bind, searchPath } from '../find/bind.ts';
+import { type Bound, bind, searchPath } from '../ask/bind.ts';
 import { printRemedies } from '../declare/print.ts';
 import { inOrder } from '../heal/order.ts';
 import type { Log } from '../log.ts';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Pool } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
-import type { Bound } from '../find/bind.ts';
+import type { Bound } from '../ask/bind.ts';
 import { printRemedies } from '../declare/print.ts';
 
 /**

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/pool.ts';
 import { ask, quote } from '../db/pool.ts';
-import type { Bound } from '../find/bind.ts';
-import { nextKey } from '../find/question.ts';
+import type { Bound } from '../ask/bind.ts';
+import { nextKey } from '../ask/question.ts';
 
 /**
  * Where the next chunk ends: the n-th key after the last one. A key that the governed table lacks still has rows in the

@@ -1,6 +1,6 @@
 import { type Pool, sqlState, transaction } from '../db/pool.ts';
-import { type Key, askNull, askRange, askWhole, keyId } from '../find/ask.ts';
-import type { Bound } from '../find/bind.ts';
+import { type Key, askNull, askRange, askWhole, keyId } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
 import { type Pace, halved, most } from './chunk.ts';
 import { nextEdge } from './edge.ts';
 import { type Lease, stillHeld } from './lease.ts';

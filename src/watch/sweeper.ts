@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { type Pool, describe, isCollision } from '../db/pool.ts';
-import type { Bound } from '../find/bind.ts';
-import type { Suspects } from '../find/ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import type { Suspects } from '../ask/ask.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';

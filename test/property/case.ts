@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type Pool, type Tx, ask, sqlState, transaction } from '../../src/db/pool.ts';
 import type { Invariant } from '../../src/declare/invariant.ts';
-import { type Bound, bind } from '../../src/find/bind.ts';
+import { type Bound, bind } from '../../src/ask/bind.ts';
 import { EvenkeelError } from '../../src/errors.ts';
 import { type Row, type Table, type World, domains, fill, world } from './tables.ts';
 import { Writer } from './select.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { type Tx, ask } from '../../src/db/pool.ts';
-import type { Bound } from '../../src/find/bind.ts';
-import { byKeys, byNullKey, byNulls, byRange, whole } from '../../src/find/question.ts';
+import type { Bound } from '../../src/ask/bind.ts';
+import { byKeys, byNullKey, byNulls, byRange, whole } from '../../src/ask/question.ts';
 import { freshDatabase } from '../support/database.ts';
 import { type Case, numbers, plain, randomCase, rolledBack, setUp, told } from './case.ts';
 import { domains, valuesOf } from './tables.ts';

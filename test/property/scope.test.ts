@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { type Tx, ask, sqlState } from '../../src/db/pool.ts';
-import type { Key } from '../../src/find/ask.ts';
-import type { Bound } from '../../src/find/bind.ts';
-import { whole } from '../../src/find/question.ts';
+import type { Key } from '../../src/ask/ask.ts';
+import type { Bound } from '../../src/ask/bind.ts';
+import { whole } from '../../src/ask/question.ts';
 import { isBlind } from '../../src/heal/crosscheck.ts';
 import { keysVia } from '../../src/watch/scope/keys.ts';
 import { freshDatabase } from '../support/database.ts';

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { type Pool, createPool } from '../../src/db/pool.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import type { Bound } from '../../src/find/bind.ts';
+import type { Bound } from '../../src/ask/bind.ts';
 import { type Outcome, type Ward, healBatch } from '../../src/heal/batch.ts';
 import { journal } from '../../src/journal/record.ts';
 import { createLog } from '../../src/log.ts';
