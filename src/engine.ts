@@ -98,6 +98,6 @@ export async function createEngine(
   async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
     await Promise.all(parts.map(part => part.stop()));
     await leave(pool, self).catch(() => {});
-    await Promise.all([pool, replica].map(one => one?.end()));
+    await Promise.all([pool.end(), replica?.end()]);
   }
 }

@@ -40,8 +40,18 @@ export async function askKeys(tx: Tx, bound: Bound, keys: readonly Key[]): Promi
   }
   for (const key of keys) {
     if (!key.includes(null)) continue;
-    const text = byNullKey(bound, key.map(part => part === null));
-    found.push(...(await put(tx, bound, text, key.filter(part => part !== null))));
+    const text = byNullKey(
+      bound,
+      key.map(part => part === null),
+    );
+    found.push(
+      ...(await put(
+        tx,
+        bound,
+        text,
+        key.filter(part => part !== null),
+      )),
+    );
   }
   return unique(bound, found);
 }
@@ -63,7 +73,11 @@ export async function askWhole(tx: Tx, bound: Bound): Promise<Key[]> {
 }
 
 /** The first `limit` violations of everything, and how many there are. */
-export async function askSome(tx: Tx, bound: Bound, limit: number): Promise<{ total: number; some: Violation[] }> {
+export async function askSome(
+  tx: Tx,
+  bound: Bound,
+  limit: number,
+): Promise<{ total: number; some: Violation[] }> {
   try {
     const text = whole(bound);
     const rows = await query(tx, `select *, count(*) over () from (${text}) x limit ${limit}`);
@@ -95,13 +109,23 @@ function read(bound: Bound, row: readonly (string | null)[]): Violation {
     Object.fromEntries(when ? bound.columns.map(({ name }, i) => [name, values[i] ?? null]) : []);
   const kind = row[k] as Violation['kind'];
   const present = row[k + 1] !== null;
-  return { key: row.slice(0, k), kind, present, wanted: pick(want, kind !== 'extra'), evidence: pick(have, present) };
+  return {
+    key: row.slice(0, k),
+    kind,
+    present,
+    wanted: pick(want, kind !== 'extra'),
+    evidence: pick(have, present),
+  };
 }
 
 function unique(bound: Bound, found: readonly Violation[]): Map<string, Violation> {
   const byId = new Map(found.map(violation => [keyId(violation.key), violation]));
   if (byId.size === found.length) return byId;
-  throw new EvenkeelError('key-repeated', 'the result has several rows for one key', { place: bound.invariant.place });
+  throw new EvenkeelError('key-repeated', 'the result has several rows for one key', {
+    place: bound.invariant.place,
+  });
 }
 
-const keysOf = (found: readonly Violation[]): Key[] => [...new Map(found.map(one => [keyId(one.key), one.key])).values()];
+const keysOf = (found: readonly Violation[]): Key[] => [
+  ...new Map(found.map(one => [keyId(one.key), one.key])).values(),
+];

@@ -1,24 +1,16 @@
-import {
-  type Column,
-  type Relation,
-  columnOf,
-  namesOneRow,
-  primaryKey,
-  readRelations,
-  resolve,
-} from '../catalog/relation.ts';
-import type { Tx } from '../db/pool.ts';
-import { ask, quote } from '../db/pool.ts';
+import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
+import { type Tx, ask, quote } from '../db/pool.ts';
+import { definitionHash } from '../declare/hash.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import type { Remedy } from '../declare/remedy.ts';
-import { definitionHash } from '../declare/hash.ts';
 import { EvenkeelError } from '../errors.ts';
-import { guess as closest } from '../declare/guess.ts';
 import { SqlMistake, parseSelect } from '../watch/scope/parse.ts';
-import { sameEquality } from '../watch/scope/graph.ts';
 import { type Scope, readScope } from '../watch/scope/scope.ts';
 import { type Costs, estimate } from './cost.ts';
 import { explain } from './mistake.ts';
+import { governed, keyColumns, touched } from './named.ts';
+import { alike, resultColumns } from './result.ts';
+import { appendTables, requireOneRow, requireOwn, setColumns } from './writable.ts';
 
 /** An invariant that has met its database: names resolved, columns known, forms of the question priced. */
 export interface Bound {
@@ -118,206 +110,6 @@ export async function bind(tx: Tx, invariant: Invariant, schemas: readonly strin
   } catch (error) {
     throw explain(error, invariant);
   }
-}
-
-async function relationNamed(tx: Tx, invariant: Invariant, name: string): Promise<Relation> {
-  const oid = await resolve(tx, name).catch(error => {
-    throw explain(error, invariant);
-  });
-  const relation = oid === undefined ? undefined : (await readRelations(tx, [oid])).get(oid);
-  if (relation) return relation;
-  const { rows } = await tx.query<{ name: string }>(
-    `select relname as name from pg_class where relkind in ('r', 'p', 'v') and relnamespace::regnamespace::text !~ '^pg_'`,
-  );
-  const guess = closest(
-    name,
-    rows.map(row => row.name),
-  );
-  throw new EvenkeelError(
-    'unknown-table',
-    `there is no table ${name}${guess ? `; did you mean ${guess}?` : ''}`,
-    {
-      place: invariant.place,
-    },
-  );
-}
-
-async function governed(tx: Tx, invariant: Invariant): Promise<Relation> {
-  const table = await relationNamed(tx, invariant, invariant.on.table);
-  if (table.hidden) {
-    throw new EvenkeelError(
-      'row-security',
-      `row-level security hides rows of ${table.quoted} from this role`,
-      {
-        place: invariant.place,
-      },
-    );
-  }
-  if (invariant.heal.some(remedy => remedy.do !== 'park') && !['r', 'p'].includes(table.kind)) {
-    throw new EvenkeelError('not-writable', `${table.quoted} is not a table, so its rows can't be healed`, {
-      place: invariant.place,
-    });
-  }
-  return table;
-}
-
-function keyColumns(invariant: Invariant, table: Relation): Column[] {
-  const names = invariant.key ?? primaryKey(table);
-  if (!names) {
-    throw new EvenkeelError('no-key', `${table.quoted} has no primary key`, { place: invariant.place });
-  }
-  return names.map(name => existing(invariant, table, name));
-}
-
-function existing(invariant: Invariant, table: Relation, name: string): Column {
-  const column = columnOf(table, name);
-  if (column) return column;
-  const guess = closest(
-    name,
-    table.columns.map(one => one.name),
-  );
-  throw new EvenkeelError(
-    'unknown-column',
-    `${table.quoted} has no column ${quote(name)}${guess ? `; did you mean ${quote(guess)}?` : ''}`,
-    { place: invariant.place },
-  );
-}
-
-interface Result {
-  readonly name: string;
-  readonly family: number;
-  /** As format_type prints it. */
-  readonly type: string;
-}
-
-/** The result's columns, as Postgres sees them. */
-async function resultColumns(tx: Tx, invariant: Invariant): Promise<Result[]> {
-  let results: Result[];
-  try {
-    const { fields } = await tx.query(`select * from (\n${invariant.sql}\n) w limit 0`);
-    const types = await ask(
-      tx,
-      'select format_type(o, m) from unnest($1::oid[], $2::int[]) with ordinality t(o, m, n) order by n',
-      [fields.map(field => field.dataTypeID), fields.map(field => field.dataTypeModifier)],
-    );
-    results = fields.map(({ name, dataTypeID }, i) => ({
-      name,
-      family: dataTypeID,
-      type: types[i]?.[0] ?? '',
-    }));
-  } catch (error) {
-    throw explain(error, invariant);
-  }
-  const names = results.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) {
-    throw new EvenkeelError('bad-sql', `two columns of the result are named ${quote(twice)}`, {
-      place: invariant.place,
-    });
-  }
-  return results;
-}
-
-/** Comparing the two as they are, and comparing after a cast, is the same; where it isn't, casting costs the index. */
-function alike(column: Column, result: Result | undefined): boolean {
-  if (!result || !sameEquality(column.family, result.family)) return false;
-  // numeric(10,2) and timestamp(0) round; a text that is too long for varchar(10) equals none of its values.
-  const rounds = column.base.includes('(') && ![1042, 1043].includes(column.family);
-  return !rounds || result.type === column.base;
-}
-
-function requireOwn(invariant: Invariant, table: Relation, columns: readonly ResultColumn[]): void {
-  for (const { name, own } of columns) if (!own) existing(invariant, table, name);
-}
-
-function setColumns(invariant: Invariant, table: Relation, columns: readonly ResultColumn[]): Column[] {
-  const remedy = invariant.heal.find(one => one.do === 'set');
-  const inserts = invariant.heal.some(one => one.do === 'insert');
-  const all = columns.flatMap(({ own }) => (own ? [own] : []));
-  const named = remedy && remedy.columns !== 'all' ? remedy.columns : undefined;
-  if (named) {
-    for (const name of named) {
-      existing(invariant, table, name);
-      if (!columns.some(column => column.name === name)) {
-        throw new EvenkeelError('unknown-column', `set ${quote(name)}: the result has no such column`, {
-          place: invariant.place,
-        });
-      }
-    }
-  }
-  const sets = remedy ? all.filter(column => !named || named.includes(column.name)) : [];
-  const fixed = [...sets, ...(inserts ? all : [])].find(
-    column => column.generated || column.identity === 'a',
-  );
-  if (fixed) {
-    throw new EvenkeelError(
-      'not-writable',
-      `${table.quoted}.${quote(fixed.name)} is generated by the database`,
-      {
-        place: invariant.place,
-      },
-    );
-  }
-  if (remedy && sets.length === 0) {
-    throw new EvenkeelError('bad-remedy', 'set has nothing to write: the result has only key columns', {
-      place: invariant.place,
-    });
-  }
-  return sets;
-}
-
-async function appendTables(
-  tx: Tx,
-  invariant: Invariant,
-  columns: readonly ResultColumn[],
-  key: readonly Column[],
-): Promise<Append[]> {
-  const found: Append[] = [];
-  for (const remedy of invariant.heal) {
-    if (remedy.do !== 'append') continue;
-    const table = await relationNamed(tx, invariant, remedy.table);
-    for (const name of remedy.columns) {
-      const column = existing(invariant, table, name);
-      if (column.generated) {
-        throw new EvenkeelError('not-writable', `${table.quoted}.${quote(name)} is generated`, {
-          place: invariant.place,
-        });
-      }
-      if (![...columns, ...key].some(one => one.name === name)) {
-        throw new EvenkeelError('unknown-column', `insert … ${quote(name)}: the result has no such column`, {
-          place: invariant.place,
-        });
-      }
-    }
-    const own = primaryKey(table);
-    if (!own)
-      throw new EvenkeelError('no-key', `${table.quoted} has no primary key`, { place: invariant.place });
-    found.push({ remedy, table, key: own });
-  }
-  return found;
-}
-
-function requireOneRow(invariant: Invariant, table: Relation, key: readonly Column[]): void {
-  if (invariant.heal.every(remedy => remedy.do === 'park')) return;
-  if (
-    namesOneRow(
-      table,
-      key.map(column => column.name),
-    )
-  )
-    return;
-  const names = key.map(column => quote(column.name)).join(', ');
-  throw new EvenkeelError(
-    'key-not-unique',
-    `the key (${names}) can name several rows of ${table.quoted}, or none: it has no unique index over NOT NULL columns`,
-    { place: invariant.place },
-  );
-}
-
-async function touched(tx: Tx, invariant: Invariant): Promise<Relation[]> {
-  const found: Relation[] = [];
-  for (const name of invariant.touches) found.push(await relationNamed(tx, invariant, name));
-  return found;
 }
 
 /** The scope of the user's query and of the governed rows together. */

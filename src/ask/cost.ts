@@ -14,7 +14,8 @@ export interface Costs {
 
 /** Restricting is always right, whatever the SQL; only its cost depends on the planner. So the planner is asked. */
 export async function estimate(tx: Tx, bound: Draft): Promise<Costs> {
-  const [sample] = (await tx.query<string[]>({ text: nextKey(bound, false), values: [1], rowMode: 'array' })).rows;
+  const [sample] = (await tx.query<string[]>({ text: nextKey(bound, false), values: [1], rowMode: 'array' }))
+    .rows;
   const keys = bound.key.map((_, i) => [sample?.[i] ?? null]);
   const part = Math.max(1, Math.floor(bound.table.rows / 100));
   const [edge] = sample

@@ -59,7 +59,7 @@ export interface ForeignKey {
 export async function readRelations(tx: Tx, oids: readonly string[]): Promise<Map<string, Relation>> {
   if (oids.length === 0) return new Map();
   const { rows } = await tx.query<Relation>(query('relation'), [oids]);
-  return new Map(rows.map(row => [String(row.oid), { ...row, oid: String(row.oid) }]));
+  return new Map(rows.map(row => [row.oid, row]));
 }
 
 /** The oid that a name, as written in SQL, stands for under the search_path of `tx`; undefined: there is none. */

@@ -113,7 +113,7 @@ function toRow(bound: Bound, one: Claimed, result: Settled): Row {
       return { to: 'parked', reason: result.why };
     case 'failed': {
       const attempts = one.attempts + 1;
-      const breaks = /^it would break /.test(result.why) && attempts > 1;
+      const breaks = result.why.startsWith('it would break ') && attempts > 1;
       if (result.known || breaks || attempts >= mostAttempts)
         return { to: 'parked', attempts, reason: result.why };
       return { to: one.state, dueMs: backoffMs(attempts), attempts, reason: result.why };

@@ -61,7 +61,8 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     const plan = violation && planFor(bound, violation);
     if (!violation || !plan) results.set(id, { did: 'cleared' });
     else if (plan.do === 'show') results.set(id, { did: 'shown', violation });
-    else if (violation.present && !locked.has(id)) results.set(id, { did: 'busy' });
+    // Parking writes nothing, so nobody's lock is in its way.
+    else if (plan.do === 'write' && violation.present && !locked.has(id)) results.set(id, { did: 'busy' });
     else if (order.believed && !order.believed(violation)) results.set(id, { did: 'changed', violation });
     else if (plan.do === 'park') results.set(id, { did: 'parked', why: plan.why, violation });
     else work.push({ violation, writes: plan.writes });

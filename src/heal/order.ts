@@ -10,8 +10,10 @@ export function inOrder(bounds: readonly Bound[]): Bound[] {
   const left = new Set(bounds.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
   const ordered: Bound[] = [];
   while (left.size > 0) {
-    const free = [...left].find(bound => ![...left].some(other => other !== bound && feeds(other, bound)));
-    const next = free ?? (left.values().next().value as Bound);
+    const waits = (bound: Bound) => [...left].some(other => other !== bound && feeds(other, bound));
+    const [first] = left;
+    const next = [...left].find(bound => !waits(bound)) ?? first;
+    if (!next) break;
     left.delete(next);
     ordered.push(next);
   }

@@ -121,7 +121,7 @@ async function some(
 async function one(tx: Tx, unit: readonly Entry[], by: string): Promise<Restored[]> {
   const relations = new Map<string, Relation>();
   for (const { table } of unit) if (!relations.has(table)) relations.set(table, await relationOf(tx, table));
-  const own = unit.filter(({ action }) => action !== 'effect').reverse();
+  const own = unit.filter(({ action }) => action !== 'effect').toReversed();
   const effects = unit.filter(({ action, key }) => action === 'effect' && key.length > 0);
   const done = [];
   // Own rows first: a cascade's children need their parent back.

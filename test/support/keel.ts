@@ -30,5 +30,6 @@ export function keelOn(
 function parse(name: string, text: string): Invariant {
   const parsed = parseFile(text, `${name}.sql`);
   if (parsed.is === 'invariant') return parsed.invariant;
-  throw parsed.is === 'wrong' ? parsed.errors[0] : new Error(`${name}: the first line must be "-- evenkeel: …"`);
+  const [wrong] = parsed.is === 'wrong' ? parsed.errors : [];
+  throw wrong ?? new Error(`${name}: the first line must be "-- evenkeel: …"`);
 }

@@ -1,6 +1,6 @@
 import type { Relation } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
-import { Graph, type Occurrence, type Vertex, vertex } from './graph.ts';
+import { type Graph, type Occurrence, type Vertex, vertex } from './graph.ts';
 import type { Output } from './names.ts';
 
 /**
