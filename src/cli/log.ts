@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { type Log, createLog } from '../log.ts';
 import type { Meter } from './meter.ts';
-import { clean } from './text.ts';
+import { clean, wrap } from './text.ts';
 import { clock } from './time.ts';
 
 /** Log lines on standard error: JSON for machines, plain lines for a person at a terminal. */
@@ -16,8 +16,9 @@ export function cliLog(level: Config['log'], meter: Meter): Log {
       hint?: string;
     };
     const mark = level >= 50 ? `error${code ? `[${code}]` : ''}: ` : level >= 40 ? 'warning: ' : '';
-    const more = hint ? `\n          hint: ${clean(hint)}` : '';
-    meter.above(`${clock(new Date())}  ${mark}${clean(msg ?? '')}${more}`);
+    const text = [`${mark}${clean(msg ?? '')}`, ...(hint ? [`hint: ${clean(hint)}`] : [])];
+    const lines = text.flatMap(one => wrap(one, process.stderr.columns - 10));
+    meter.above(lines.map((one, i) => `${i === 0 ? clock(new Date()) : ' '.repeat(8)}  ${one}`).join('\n'));
   };
   return pino({ level: level === 'quiet' ? 'error' : level, base: null }, { write });
 }

@@ -185,9 +185,9 @@ function summary(
   if (starter !== undefined)
     return `${found} Next: change ${starter} to what must be true, and run \`evenkeel try\` again.`;
   if (failed > 0) return found;
-  const heals = looks.some(({ mode }) => mode === 'heal');
-  const next = heals
-    ? 'Next: `evenkeel up` heals those with mode: heal, and watches all.'
-    : `Next: \`evenkeel up\` watches them; \`mode: heal\` in ${config.invariants} lets it write.`;
-  return `${found} ${next}`;
+  if (looks.some(({ mode }) => mode === 'heal'))
+    return `${found} Next: \`evenkeel up\` heals those with mode: heal, and watches all.`;
+  const writes = looks.some(({ heal }) => heal !== '' && !heal.startsWith('park '));
+  const more = writes ? `; \`mode: heal\` in a file of ${config.invariants} lets it write` : '';
+  return `${found} Next: \`evenkeel up\` watches them${more}.`;
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPool, isDown } from '../db/pool.ts';
 import { type Engine, createEngine } from '../engine.ts';
 import type { EvenkeelError } from '../errors.ts';
-import { isFine, overview } from '../find/overview.ts';
+import { type Standing, isFine, overview } from '../find/overview.ts';
 import { type Loaded, loadInvariants } from '../load.ts';
 import type { Log } from '../log.ts';
 import type { Call } from './commands.ts';
@@ -11,7 +11,7 @@ import { translate } from './fail.ts';
 import { cliLog } from './log.ts';
 import { Meter } from './meter.ts';
 import { watch } from './progress.ts';
-import { count } from './text.ts';
+import { count, wrap } from './text.ts';
 
 /** `evenkeel up`: everything, until it is told to stop. */
 export async function run(call: Call): Promise<0 | 1> {
@@ -30,12 +30,12 @@ export async function run(call: Call): Promise<0 | 1> {
   // Its own signal: when the work is over, so is the meter.
   const over = new AbortController();
   const watching = config.log === 'quiet' ? undefined : watch(url, meter, over.signal);
-  try {
-    return await (call.given.once ? once(call, engine, stop) : forever(engine, log, stop));
-  } finally {
-    over.abort();
-    await watching;
-  }
+  const work = call.given.once ? once(engine, stop) : forever(engine, stop);
+  await work.finally(() => over.abort());
+  await watching;
+  if (call.given.once) return sayHowItIs(call, engine, stop);
+  log.info('stopped');
+  return 0;
 }
 
 /** Waits for a database that is down, however long; undefined: told to stop meanwhile. */
@@ -74,45 +74,42 @@ async function knock(url: string): Promise<void> {
   }
 }
 
-async function forever(engine: Engine, log: Log, stop: AbortSignal): Promise<0> {
+async function forever(engine: Engine, stop: AbortSignal): Promise<void> {
   engine.start();
   await new Promise<void>(resolve => {
     if (stop.aborted) resolve();
     stop.addEventListener('abort', () => resolve(), { once: true });
   });
   await engine.stop();
-  log.info('stopped');
-  return 0;
 }
 
-/** One full pass. 0 only if nothing is left to do and every invariant could be asked. */
-async function once(call: Call, engine: Engine, stop: AbortSignal): Promise<0 | 1> {
-  const { config, out } = call;
-  const unbound = [...engine.bindings.failed.keys()];
+/** One full pass; told to stop, it ends after what is under way. */
+async function once(engine: Engine, stop: AbortSignal): Promise<void> {
   stop.addEventListener('abort', () => void engine.stop(), { once: true });
   try {
     await engine.once();
   } catch (error) {
     if (!stop.aborted) throw error;
   }
+}
+
+/** What a pass left. 0 only if nothing is left to do and every invariant could be asked. */
+async function sayHowItIs({ config, out }: Call, engine: Engine, stop: AbortSignal): Promise<0 | 1> {
   const { invariants } = await withPool(config, pool => overview(pool));
-  const sum = (of: (one: (typeof invariants)[number]) => number) =>
-    invariants.reduce((n, one) => n + of(one), 0);
-  const failed = [
-    ...new Set([...unbound, ...invariants.filter(({ state }) => state === 'failed').map(({ name }) => name)]),
-  ];
-  const held = invariants.filter(({ state }) => state === 'held').map(({ name }) => name);
+  const sum = (of: (one: Standing) => number) => invariants.reduce((n, one) => n + of(one), 0);
+  const named = (state: Standing['state']) =>
+    invariants.filter(one => one.state === state).map(({ name }) => name);
   const result = {
     healed: sum(({ hour }) => hour.healed),
     open: sum(one => one.open + one.approved),
     parked: sum(({ parked }) => parked),
-    held,
-    failed,
+    held: named('held'),
+    failed: [...new Set([...engine.bindings.failed.keys(), ...named('failed')])],
     stopped: stop.aborted,
   };
   if (out.json) out.value(result);
-  else for (const line of words(result)) out.line(line);
-  return stop.aborted || failed.length > 0 || !invariants.every(isFine) ? 1 : 0;
+  else for (const text of words(result)) for (const line of wrap(text, out.columns)) out.line(line);
+  return stop.aborted || result.failed.length > 0 || !invariants.every(isFine) ? 1 : 0;
 }
 
 interface Result {
