@@ -1,7 +1,7 @@
 import { masked } from '../config.ts';
 import { describe, isDown, sqlState } from '../db/pool.ts';
 import { EvenkeelError, EvenkeelErrors } from '../errors.ts';
-import { clean } from './text.ts';
+import { clean, wrap } from './text.ts';
 
 /** The errors that a person can act on; undefined: a bug. */
 export function known(error: unknown, url: string | undefined): readonly EvenkeelError[] | undefined {
@@ -64,8 +64,17 @@ export function report(error: unknown, url: string | undefined, debug: boolean):
 }
 
 export function describeOne(error: EvenkeelError): string {
-  const hint = error.hint ? `\n  hint: ${clean(error.hint)}` : '';
-  return `error[${error.code}]: ${clean(error.located)}${hint}\n  docs/errors/${error.code}.md`;
+  return [
+    ...fitted(`error[${error.code}]: ${clean(error.located)}`, ''),
+    ...(error.hint ? fitted(`hint: ${clean(error.hint)}`, '  ') : []),
+    `  docs/errors/${error.code}.md`,
+  ].join('\n');
+}
+
+/** Broken at spaces for a terminal; one line for whatever searches it. */
+function fitted(text: string, indent: string): string[] {
+  const lines = process.stderr.isTTY ? wrap(text, process.stderr.columns - indent.length) : [text];
+  return lines.map(line => `${indent}${line}`);
 }
 
 /** The same for a program, on standard output. */

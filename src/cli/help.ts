@@ -30,7 +30,7 @@ export function commandHelp(name: string, command: Command): string {
   const rows = flagRows(command);
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return [
-    `evenkeel ${name}: ${command.says}`,
+    ...wrap(`evenkeel ${name}: ${command.says}`, 80),
     ...command.more.flatMap(paragraph => ['', ...wrap(paragraph, 80)]),
     '',
     `usage: ${usage(name, command)}`,
