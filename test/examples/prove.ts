@@ -10,6 +10,7 @@ import { undo } from '../../src/journal/undo.ts';
 import { loadInvariants } from '../../src/load.ts';
 import type { FreshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
+import { makeDue } from '../support/stage.ts';
 import { type Content, contents, rewritten } from './contents.ts';
 import { examples, ledger, load, look, rows } from './example.ts';
 
@@ -69,7 +70,7 @@ async function proveOne(folder: string, name: string, list: readonly Corruption[
   expect(await look(db, invariant)).toEqual(mapped(finds, ([kind]) => kind));
 
   if (invariant.mode === 'observe') await approve(db, keel, invariant, corrupted);
-  await keel.once();
+  await healAll(db, keel);
   expect(await failures(db)).toEqual([]);
   const healed = await contents(db);
   expect(rewritten(corrupted, healed), 'rows that were written though nothing changed').toEqual([]);
@@ -88,6 +89,15 @@ async function proveOne(folder: string, name: string, list: readonly Corruption[
   const restored = await contents(db);
   await keel.once();
   expect(await contents(db), 'a pass after undo').toEqual(restored);
+}
+
+/** Two healers work at once: a row that one of them found in the other's hands is due a moment later. */
+async function healAll(db: FreshDatabase, keel: ReturnType<typeof keelOn>): Promise<void> {
+  await keel.once();
+  for (let again = 0; again < 5 && (await unhealed(db)).length > 0; again++) {
+    await makeDue(db);
+    await keel.once();
+  }
 }
 
 function expectHealed(key: string, becomes: Becomes, was: Values | undefined, is: Values | undefined): void {
