@@ -65,7 +65,7 @@ export const settings = {
     'EVENKEEL_POOL',
     '6',
     whole(3, 500),
-    'connections of this process, two more than healers at least',
+    'connections of this process, two more than twice the healers at least',
   ),
   statementTimeoutMs: setting(
     'EVENKEEL_STATEMENT_TIMEOUT',
@@ -132,10 +132,10 @@ export function readConfig(
     }
   }
   const config = values as Config;
-  if (errors.length === 0 && config.pool < config.healers + 2) {
+  if (errors.length === 0 && config.pool < 2 * config.healers + 2) {
     wrong(
-      `${settings.pool.name}=${config.pool}: ${config.healers} healers need at least ${config.healers + 2}`,
-      'Beside the healers one connection sweeps, and one keeps the lease alive.',
+      `${settings.pool.name}=${config.pool}: ${config.healers} healers need at least ${2 * config.healers + 2}`,
+      'A healer may look from a second connection; beside them one sweeps, and one keeps the lease alive.',
     );
   }
   if (errors.length > 1) throw new EvenkeelErrors(errors);

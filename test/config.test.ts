@@ -86,7 +86,7 @@ describe('what is wrong with a setting', () => {
     ['EVENKEEL_HEALERS', '0', 'expected a whole number from 1 to 64'],
     ['EVENKEEL_BATCH', '1e3', 'expected a whole number from 1 to 100000'],
     ['EVENKEEL_POOL', '2', 'expected a whole number from 3 to 500'],
-    ['EVENKEEL_POOL', '3', '2 healers need at least 4'],
+    ['EVENKEEL_POOL', '3', '2 healers need at least 6'],
     ['EVENKEEL_STATEMENT_TIMEOUT', '0s', "'0s' is too short: at least 10ms"],
     ['EVENKEEL_JOURNAL_KEEP', '1m', "'1m' is too short: at least 1h"],
     ['EVENKEEL_REPEATS', '-1', 'expected a whole number from 1 to 1000000'],

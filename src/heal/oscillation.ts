@@ -13,35 +13,46 @@ export async function oscillating(
   keys: readonly Key[],
   most: number,
 ): Promise<Map<string, string>> {
+  // An appended row is journaled under its own key, everything else under the subject's.
+  const mine =
+    bound.appends.length > 0 ? "e.subject = k.key and e.key <> e.subject and e.action = 'append'" : own;
   const rows = await ask(
     tx,
-    `select to_jsonb(k.key)::text, o.invariant
+    `select to_jsonb(k.key)::text
        from (select k::text[] as key from unnest($2::text[]) k) k
        cross join lateral (
-         select count(*) as n from (
-           select distinct xid from (
-             (select xid from evenkeel.entry e
-               where e.key = k.key and e.subject = e.key and e.invariant = $1 and e.action in ('set', 'insert', 'remove')
-                 and e.because_of is null and e.at > clock_timestamp() - interval '1 hour'
-               order by e.id desc limit 2 * $3)
-             union all
-             (select xid from evenkeel.entry e
-               where e.subject = k.key and e.key <> e.subject and e.invariant = $1 and e.action = 'append'
-                 and e.because_of is null and e.at > clock_timestamp() - interval '1 hour'
-               order by e.id desc limit 2 * $3)) x) y) c
-       left join lateral (
-         select e.invariant from evenkeel.entry e
-          where e.table_name = $4 and e.key = k.key and e.invariant <> $1 and e.at > clock_timestamp() - interval '1 hour'
-          order by e.id desc limit 1) o on true
+         select count(distinct xid) as n from (
+           select xid from evenkeel.entry e
+            where ${mine} and e.invariant = $1 and e.because_of is null
+              and e.at > clock_timestamp() - interval '1 hour'
+            order by e.id desc limit 2 * $3) x) c
       where c.n >= $3`,
-    [bound.name, keys.map(arrayText), most, bound.table.quoted],
+    [bound.name, keys.map(arrayText), most],
   );
-  return new Map(
-    rows.map(([key, other]) => [
-      keyId(JSON.parse(key as string) as Key),
+  const why = new Map<string, string>();
+  for (const [text] of rows) {
+    const key = JSON.parse(text as string) as Key;
+    const other = await otherHealer(tx, bound, key);
+    why.set(
+      keyId(key),
       other
         ? `healed ${most} times within the hour: ${bound.name} and ${other} undo each other`
         : `healed ${most} times within the hour: something keeps breaking it`,
-    ]),
+    );
+  }
+  return why;
+}
+
+const own = "e.key = k.key and e.subject = e.key and e.action in ('set', 'insert', 'remove')";
+
+/** Another invariant that wrote the same row within the hour. */
+async function otherHealer(tx: Tx, bound: Bound, key: Key): Promise<string | undefined> {
+  const rows = await ask(
+    tx,
+    `select invariant from evenkeel.entry
+      where table_name = $1 and key = $2::text[] and invariant <> $3 and at > clock_timestamp() - interval '1 hour'
+      order by id desc limit 1`,
+    [bound.table.quoted, arrayText(key), bound.name],
   );
+  return rows[0]?.[0] ?? undefined;
 }

@@ -22,34 +22,52 @@ export interface Draft {
   readonly undoes?: string;
 }
 
-/** Appends entries, in order. They commit with what they tell of. Parallel arrays: a third of the time of one JSON text. */
+/**
+ * Appends entries, in order; they commit with what they tell of. A batch's entries are alike but for their rows, so each
+ * run of alike ones is one statement in which only the rows are arrays.
+ */
 export async function journal(tx: Tx, entries: readonly Draft[]): Promise<void> {
-  if (entries.length === 0) return;
+  for (const run of runsOf(entries)) await append(tx, run);
+}
+
+function runsOf(entries: readonly Draft[]): Draft[][] {
+  const runs: Draft[][] = [];
+  let alike = '';
+  for (const entry of entries) {
+    const { invariant, hash, action, table, keyColumns, decidedBy, becauseOf, unchecked } = entry;
+    const now = JSON.stringify([invariant, hash, action, table, keyColumns, decidedBy, becauseOf, unchecked]);
+    if (now === alike) runs.at(-1)?.push(entry);
+    else runs.push([entry]);
+    alike = now;
+  }
+  return runs;
+}
+
+async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
+  const [first] = run;
+  if (!first) return;
   const json = (values: Values | null) => (values === null ? null : JSON.stringify(values));
   await tx.query(
-    `insert into evenkeel.entry (invariant, hash, action, table_name, key, key_columns, before, after, subject, opened_at,
-                                 decided_by, because_of, unchecked, undoes)
-     select invariant, hash, action, table_name, key::text[], key_columns::text[], before::jsonb, after::jsonb,
-            subject::text[], opened_at, decided_by, because_of, unchecked::text[], undoes
-       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                   $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::bigint[]) with ordinality
-         as e(invariant, hash, action, table_name, key, key_columns, before, after, subject, opened_at, decided_by,
-              because_of, unchecked, undoes, n) order by n`,
+    `insert into evenkeel.entry (invariant, hash, action, table_name, key_columns, decided_by, because_of, unchecked,
+                                 key, subject, before, after, opened_at, undoes)
+     select $1, $2, $3, $4, $5, $6, $7, $8, key::text[], subject::text[], before::jsonb, after::jsonb, opened_at, undoes
+       from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::bigint[]) with ordinality
+         as e(key, subject, before, after, opened_at, undoes, n) order by n`,
     [
-      entries.map(({ invariant }) => invariant),
-      entries.map(({ hash }) => hash),
-      entries.map(({ action }) => action),
-      entries.map(({ table }) => table),
-      entries.map(({ key }) => arrayText(key)),
-      entries.map(({ keyColumns }) => arrayText(keyColumns)),
-      entries.map(({ before }) => json(before)),
-      entries.map(({ after }) => json(after)),
-      entries.map(({ subject }) => arrayText(subject)),
-      entries.map(({ openedAt }) => openedAt),
-      entries.map(({ decidedBy }) => decidedBy),
-      entries.map(({ becauseOf }) => becauseOf ?? null),
-      entries.map(({ unchecked }) => arrayText(unchecked ?? [])),
-      entries.map(({ undoes }) => undoes ?? null),
+      first.invariant,
+      first.hash,
+      first.action,
+      first.table,
+      first.keyColumns,
+      first.decidedBy,
+      first.becauseOf ?? null,
+      first.unchecked ?? [],
+      run.map(({ key }) => arrayText(key)),
+      run.map(({ subject }) => arrayText(subject)),
+      run.map(({ before }) => json(before)),
+      run.map(({ after }) => json(after)),
+      run.map(({ openedAt }) => openedAt),
+      run.map(({ undoes }) => undoes ?? null),
     ],
   );
 }
