@@ -32,8 +32,8 @@ export interface Reversed {
 export async function reverse(tx: Tx, entry: Entry, table: Relation): Promise<Reversed | undefined> {
   if (entry.action === 'append') return compensate(tx, entry, table);
   const now = await lockRow(tx, entry, table);
-  const was = entry.before;
-  const wrote = entry.after;
+  const was = await reworded(tx, table, entry.before);
+  const wrote = await reworded(tx, table, entry.after);
   // A trigger that mirrors the row may have restored this one already.
   if (entry.action === 'effect' && equal(now, was)) return undefined;
   if (wrote === null) {
@@ -52,14 +52,28 @@ export async function reverse(tx: Tx, entry: Entry, table: Relation): Promise<Re
     else await restore(tx, entry, table, was, wrote);
   }
   const after = await readRow(tx, entry, table, '');
-  const changed = Object.keys(was ?? {}).filter(column => !columnOf(table, column)?.generated);
+  const changed = Object.keys(was ?? {}).filter(column => columnOf(table, column)?.generated === false);
   if (was && changed.some(column => after?.[column] !== was[column])) {
     throw new Refusal('a trigger keeps the row from being restored', entry.id);
   }
   return { entry, columns: changed, before: wrote, after: was };
 }
 
+/** The same values as this session would print them: the text of a timestamptz depends on its time zone. */
+async function reworded(tx: Tx, table: Relation, values: Values | null): Promise<Values | null> {
+  const columns = table.columns.filter(({ name }) => values?.[name] != null);
+  if (!values || columns.length === 0) return values;
+  const [row = []] = await ask(
+    tx,
+    `select ${columns.map(({ type }, i) => `$${i + 1}::text::${type}::text`).join(', ')}`,
+    columns.map(({ name }) => values[name]),
+  );
+  return { ...values, ...Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])) };
+}
+
 async function restore(tx: Tx, entry: Entry, table: Relation, was: Values, wrote: Values): Promise<void> {
+  const gone = Object.keys(was).find(name => was[name] !== wrote[name] && !columnOf(table, name));
+  if (gone !== undefined) throw new Refusal(`the column ${quote(gone)} is gone`, entry.id);
   const columns = Object.keys(was)
     .filter(name => was[name] !== wrote[name])
     .map(name => columnOf(table, name))
