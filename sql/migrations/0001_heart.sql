@@ -111,6 +111,7 @@ create table evenkeel.violation (     -- the ledger is the queue; states: src/fi
         autovacuum_vacuum_cost_delay = 0);
 create unique index violation_id on evenkeel.violation (id);
 create index violation_due on evenkeel.violation (invariant, due_at) where state in ('open', 'approved');
+create index violation_approved on evenkeel.violation (invariant) where state = 'approved';
 
 create table evenkeel.entry (         -- the journal: append-only
   id bigint generated always as identity primary key,

@@ -1,6 +1,6 @@
 import { raise } from '../alerts/raise.ts';
 import { query } from '../db/migrate.ts';
-import type { Tx } from '../db/pool.ts';
+import type { Pool, Tx } from '../db/pool.ts';
 import { type Key, type Values, type Violation, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Result } from './heal.ts';
@@ -19,6 +19,20 @@ export interface Claimed {
   readonly wanted: Values;
   /** It has lasted ten graces without holding still: believed as it is. */
   readonly settled: boolean;
+}
+
+/** Which of these invariants have anything to claim: one cheap look, so that idle workers open no transactions. */
+export async function due(pool: Pool, names: readonly string[]): Promise<Set<string>> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select i.name from evenkeel.invariant i
+      where i.name = any($1) and (
+        exists (select from evenkeel.violation v where v.invariant = i.name and v.state = 'approved')
+        or i.mode = 'heal' and i.held_at is null and i.proved_at is not null
+           and exists (select from evenkeel.violation v
+                 where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()))`,
+    [names],
+  );
+  return new Set(rows.map(row => row.name));
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Ward, healBatch } from './batch.ts';
+import { due } from './claim.ts';
 import { feeds } from './order.ts';
 
 /** Milliseconds that a heal transaction should take: rows are locked no longer than the application can bear. */
@@ -72,7 +73,12 @@ export class Healers {
   async round(): Promise<number> {
     let total = 0;
     const own = this.#bindings.own;
+    const waiting = await due(
+      this.#ward.pool,
+      own.map(({ name }) => name),
+    );
     for (const bound of own) {
+      if (!waiting.has(bound.name)) continue;
       const feedsOthers = own.some(other => other !== bound && feeds(bound, other));
       for (let i = 0; i < (feedsOthers ? 50 : 1); i++) {
         const { claimed, more } = await this.#batch(bound);
