@@ -35,7 +35,7 @@ export function assemble(url: string): Crew {
       Object.entries(process.env).filter(([name]) => !/^(EVENKEEL_|PG|DATABASE_URL)/.test(name)),
     ),
     DATABASE_URL: url,
-    EVENKEEL_SWEEP_DUTY: '0.6',
+    EVENKEEL_SWEEP_DUTY: '0.8',
     EVENKEEL_SWEEP_PAUSE: '100ms',
     EVENKEEL_LOG: 'quiet',
   };
