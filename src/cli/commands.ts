@@ -94,7 +94,7 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import('./undo.ts'),
   },
   approve: {
-    says: 'say yes to violations: heal them, even where their invariant observes',
+    says: 'say yes: heal these violations, whatever the mode',
     more: ['By the numbers that `violations` prints. A running `evenkeel up` heals them.'],
     args: '<violation…>',
     flags: ['by'],
