@@ -21,16 +21,24 @@ export interface Claimed {
   readonly settled: boolean;
 }
 
-/** Which of these invariants have anything to claim: one cheap look, so that idle workers open no transactions. */
-export async function due(pool: Pool, names: readonly string[]): Promise<Set<string>> {
+/**
+ * Which of these invariants have anything to claim: one cheap look, so that idle workers open no transactions.
+ * `afters`: from where on to look, invariant by invariant, as in `claim`.
+ */
+export async function due(
+  pool: Pool,
+  names: readonly string[],
+  afters: readonly (Date | undefined)[],
+): Promise<Set<string>> {
   const { rows } = await pool.query<{ name: string }>(
-    `select i.name from evenkeel.invariant i
-      where i.name = any($1) and (
+    `select i.name from unnest($1::text[], $2::timestamptz[]) n(name, after) join evenkeel.invariant i using (name)
+      where (
         exists (select from evenkeel.violation v where v.invariant = i.name and v.state = 'approved')
         or i.mode = 'heal' and i.held_at is null and i.proved_at is not null
            and exists (select from evenkeel.violation v
-                 where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()))`,
-    [names],
+                 where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()
+                   and v.due_at > n.after))`,
+    [names, afters.map(after => after ?? '-infinity')],
   );
   return new Set(rows.map(row => row.name));
 }
@@ -92,7 +100,7 @@ export async function settle(
     if (row.to === 'parked') parked.set(row.reason ?? '', (parked.get(row.reason ?? '') ?? 0) + 1);
     return { id: one.id, ...row };
   });
-  await tx.query(settleText, [JSON.stringify(rows)]);
+  await tx.query(settleText, [JSON.stringify(rows), rows.map(({ id }) => id)]);
   for (const [why, n] of parked) {
     const kind = /undo each other|healed \d+ times/.test(why) ? 'oscillating' : 'parked';
     await raise(tx, kind, bound.name, `${bound.name}: ${n} parked: ${why}`);

@@ -76,6 +76,7 @@ export class Healers {
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),
+      own.map(({ name }) => this.#after(name)),
     );
     for (const bound of own) {
       if (!waiting.has(bound.name)) continue;
