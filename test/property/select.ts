@@ -74,7 +74,7 @@ export class Writer {
     const shape = tape.weighed(
       exact
         ? { plain: 3, group: 2, window: 1, distinct: 0, on: 0, all: 0, limit: 0 }
-        : { plain: 8, group: 6, window: 2 * odd, distinct: 1, on: 2 * odd, all: odd, limit: odd },
+        : { plain: 8, group: 6, window: 3 * odd, distinct: 1, on: 3 * odd, all: odd, limit: 2 * odd },
     );
     switch (shape) {
       case 'plain':
