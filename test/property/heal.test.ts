@@ -7,10 +7,9 @@ import type { Bound } from '../../src/ask/bind.ts';
 import { planFor } from '../../src/heal/plan.ts';
 import { type Shop, shop } from './shop.ts';
 import { type Log, enter, keep, open, settle, write } from './storm.ts';
-import { Tape } from './tape.ts';
+import { Tape, cases } from './tape.ts';
 
-const soak = process.env['EVENKEEL_TEST_SOAK'] === '1';
-const runs = soak ? 2_000 : 120;
+const runs = cases(120);
 
 const { pool, sql, writers, pids } = await enter();
 beforeAll(() =>

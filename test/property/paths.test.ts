@@ -144,12 +144,10 @@ const followed: Record<string, [string, string[]]> = {
 };
 
 describe('is followed', () => {
-  for (const [name, [sql, expected]] of Object.entries(followed)) {
-    test(name, async () => {
-      const got = told(await read(sql)).map(one => one.replace(/! no path.*/, '! no path'));
-      expect(got.toSorted()).toEqual(expected.toSorted());
-    });
-  }
+  test.each(Object.entries(followed))('%s', async (_, [sql, expected]) => {
+    const got = told(await read(sql)).map(one => one.replace(/! no path.*/, '! no path'));
+    expect(got.toSorted()).toEqual(expected.toSorted());
+  });
   test('a composite key', async () => {
     const scope = await read(
       'select l.acct_id, l.n from line l join hold h on h.acct_id = l.acct_id and h.id = l.n',
@@ -248,12 +246,10 @@ const blind: Record<string, [string, RegExp[]]> = {
 };
 
 describe('is not followed', () => {
-  for (const [name, [sql, expected]] of Object.entries(blind)) {
-    test(name, async () => {
-      const got = told(await read(sql)).join('\n');
-      for (const one of expected) expect(got).toMatch(one);
-    });
-  }
+  test.each(Object.entries(blind))('%s', async (_, [sql, expected]) => {
+    const got = told(await read(sql)).join('\n');
+    for (const one of expected) expect(got).toMatch(one);
+  });
 });
 
 test('a key from two tables: both may change at once, and neither old row meets the other', async () => {

@@ -20,9 +20,9 @@ import {
   told,
 } from './case.ts';
 import { type Row, change, domains } from './tables.ts';
+import { cases } from './tape.ts';
 
-const soak = process.env['EVENKEEL_TEST_SOAK'] === '1';
-const runs = soak ? 40_000 : 1_000;
+const runs = cases(1000);
 
 const db = await freshDatabase();
 beforeAll(() => db.sql(`create schema p; set search_path = p; ${domains}`));

@@ -140,7 +140,7 @@ function head(form: string, on: string, heal: string | undefined, more: string):
 function read(name: string, text: string): Invariant {
   const parsed = parse(text, `${name}.sql`);
   if (parsed.is === 'invariant') return parsed.invariant;
-  throw parsed.is === 'wrong' ? parsed.errors[0] : new Error(text);
+  throw parsed.is === 'wrong' && parsed.errors[0] ? parsed.errors[0] : new Error(text);
 }
 
 const trigger = (name: string, when: string, body: string, result: string): string => `

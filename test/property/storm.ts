@@ -20,7 +20,7 @@ export interface Arena {
   readonly pool: Pool;
   /** Rows of a statement. */
   // oxlint-disable-next-line typescript/no-explicit-any -- a test knows the shape of what it selects
-  sql(text: string, values?: unknown[]): Promise<any[]>;
+  readonly sql: (text: string, values?: unknown[]) => Promise<any[]>;
   readonly writers: readonly pg.Client[];
   /** Their backends. */
   readonly pids: ReadonlySet<string>;

@@ -39,3 +39,6 @@ export class Tape {
     return list.map(() => left.splice(this.int(left.length), 1)[0] as T);
   }
 }
+
+/** How many random cases a property is held against; with EVENKEEL_TEST_SOAK=1 twenty times as many. */
+export const cases = (n: number): number => (process.env['EVENKEEL_TEST_SOAK'] === '1' ? 20 * n : n);

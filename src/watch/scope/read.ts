@@ -187,8 +187,8 @@ export class Reader {
     else {
       // Functions and the like: what they give is not followed, what they are given is.
       this.#subLinks([node], scope, inText);
-      const alias = (Object.values(node)[0] as { alias?: { aliasname?: string } } | undefined)?.alias
-        ?.aliasname;
+      const [range] = Object.values(node) as { alias?: { aliasname?: string } }[];
+      const alias = range?.alias?.aliasname;
       scope.items.push(item(alias, { list: [], ragged: true }));
     }
     return scope.items.slice(start);
