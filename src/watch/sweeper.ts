@@ -2,6 +2,7 @@ import type { Config } from '../config.ts';
 import { type Pool, describe, isCollision } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Suspects } from '../ask/ask.ts';
+import { explain } from '../ask/mistake.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
@@ -130,10 +131,11 @@ export class Sweeper {
         this.#paces.set(bound.name, slower);
         return { ms: 1_000, done: false, tired: true };
       }
-      // Somebody's lock on one table must not stop the sweeping of all.
-      if (!(error instanceof EvenkeelError) && !isCollision(error)) throw error;
-      log.warn(`${bound.name}: ${describe(error)}`);
-      await bindings.fail(bound.name, error);
+      // A table that is gone, or somebody's lock on one, must not stop the sweeping of all.
+      const told = explain(error, bound.invariant);
+      if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
+      log.warn(`${bound.name}: ${describe(told)}`);
+      await bindings.fail(bound.name, told);
       return { ms: 100, done: true };
     }
   }
