@@ -3,7 +3,7 @@ import { raiseOverdue } from './alerts/overdue.ts';
 import { sendAlerts } from './alerts/send.ts';
 import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
-import { createPool } from './db/pool.ts';
+import { createPool, describe } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
 import { find } from './find/find.ts';
 import { recheck } from './find/recheck.ts';
@@ -82,11 +82,15 @@ export async function createEngine(
   return {
     bindings,
     async once(swept) {
-      await sweeper.pass();
-      swept?.();
-      if (await gate.mayHeal()) await healers.drain();
-      await sendAlerts(pool, config);
-      await close([]);
+      try {
+        await sweeper.pass();
+        swept?.();
+        if (await gate.mayHeal()) await healers.drain();
+        // What can't be delivered waits for the next process.
+        await sendAlerts(pool, config).catch(error => log.warn(describe(error)));
+      } finally {
+        await close([]);
+      }
     },
     start() {
       for (const service of services) service.start();
