@@ -71,7 +71,7 @@ export async function createEngine(
 
   const services = [
     new Service('heartbeat', 2_000, log, heartbeat),
-    new Service('bindings', 60_000, log, () => bindings.refresh()),
+    new Service('bindings', 5_000, log, () => bindings.tend()),
     new Service('retire', 10_000, log, () => retire(pool)),
     new Service('overdue', 60_000, log, () => raiseOverdue(pool)),
     new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),

@@ -15,6 +15,9 @@ export class Bindings {
   readonly #invariants: readonly Invariant[];
   readonly #log: Log;
   #bound: readonly Bound[] = [];
+  #boundAt = -Infinity;
+  /** Failed since they were bound. */
+  readonly #doubtful = new Set<string>();
   #standing: ReadonlySet<string> = new Set();
   /** Name → error of those that can't be bound. */
   readonly failed = new Map<string, EvenkeelError>();
@@ -49,18 +52,30 @@ export class Bindings {
     this.#standing = now;
   }
 
-  /** Binds everything anew. A database that is down is an error; an invariant that can't be bound is not. */
-  async refresh(): Promise<void> {
+  /** Binds anew what failed, and every minute everything. */
+  async tend(): Promise<void> {
+    if (performance.now() - this.#boundAt > 60_000) return this.refresh();
+    const names = new Set([...this.#doubtful, ...this.failed.keys()]);
+    if (names.size > 0) await this.refresh(names);
+  }
+
+  /**
+   * Binds everything anew, or some. A database that is down is an error; an invariant that can't be bound is not.
+   */
+  async refresh(names?: ReadonlySet<string>): Promise<void> {
     const schemas = await transaction(this.#pool, { statement: 10_000, schemas: ['public'] }, async tx => {
       await tx.query('set local search_path to default');
       return searchPath(tx);
     });
     const bound: Bound[] = [];
     for (const invariant of this.#invariants) {
-      const one = await this.#bind(invariant, schemas);
+      const known = this.#bound.find(({ name }) => name === invariant.name);
+      const one = names?.has(invariant.name) === false ? known : await this.#bind(invariant, schemas);
       if (one) bound.push(one);
     }
     this.#bound = inOrder(bound);
+    if (!names) this.#boundAt = performance.now();
+    for (const name of names ?? this.#doubtful) this.#doubtful.delete(name);
   }
 
   async #bind(invariant: Invariant, schemas: readonly string[]): Promise<Bound | undefined> {
@@ -97,8 +112,9 @@ export class Bindings {
     );
   }
 
-  /** Notes in the ledger that an invariant can't be asked. */
+  /** Notes in the ledger that an invariant can't be asked; the database may not be what it was bound to any more. */
   async fail(name: string, error: unknown): Promise<void> {
+    this.#doubtful.add(name);
     await this.#pool.query(
       `update evenkeel.invariant set failed_at = clock_timestamp(), failed_why = $2, cursor = null, pass_started_at = null,
               next_pass_at = clock_timestamp() + interval '10 seconds' where name = $1`,
