@@ -42,7 +42,9 @@ export async function migrate(pool: Pool): Promise<number> {
   if ((await applied(pool)) === all.length) return 0;
   const tx = await pool.connect();
   try {
-    await tx.query(`begin; set local lock_timeout = '30s'; select pg_advisory_xact_lock(hashtext('evenkeel migrate'))`);
+    await tx.query(
+      `begin; set local lock_timeout = '30s'; select pg_advisory_xact_lock(hashtext('evenkeel migrate'))`,
+    );
     await tx.query(ground);
     const { rows } = await tx.query<{ id: number }>('select id from evenkeel.migration');
     const done = new Set(rows.map(row => row.id));
@@ -86,7 +88,9 @@ async function apply(tx: Tx, migration: Migration): Promise<void> {
 /** How many migrations the database has; 0 where nothing is installed. @throws newer-schema */
 export async function applied(pool: Pool): Promise<number> {
   try {
-    const { rows } = await pool.query<{ n: number }>('select coalesce(max(id), 0) as n from evenkeel.migration');
+    const { rows } = await pool.query<{ n: number }>(
+      'select coalesce(max(id), 0) as n from evenkeel.migration',
+    );
     const n = rows[0]?.n ?? 0;
     refuseNewer(n, migrations().length);
     return n;
@@ -98,6 +102,9 @@ export async function applied(pool: Pool): Promise<number> {
 
 function refuseNewer(have: number, know: number): void {
   if (have > know) {
-    throw new EvenkeelError('newer-schema', `the schema evenkeel is at version ${have}; this Evenkeel knows ${know}`);
+    throw new EvenkeelError(
+      'newer-schema',
+      `the schema evenkeel is at version ${have}; this Evenkeel knows ${know}`,
+    );
   }
 }

@@ -109,7 +109,9 @@ export function isDown(error: unknown): boolean {
   if (state !== undefined) return /^(08|57P0|53)/.test(state) || state === '25P03' || state === '58P01';
   const { code, message } = error as { code?: string; message?: string };
   if (code && /^(ECONN|EPIPE|ENOTFOUND|EHOST|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)/.test(code)) return true;
-  return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable/i.test(message ?? '');
+  return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable/i.test(
+    message ?? '',
+  );
 }
 
 /**

@@ -27,5 +27,9 @@ export async function holdFlood(tx: Tx, bound: Bound): Promise<boolean> {
   const opened = rows[0]?.opened ?? 0;
   const most = Math.max(20, Math.floor(bound.table.rows / 100));
   if (opened <= most) return false;
-  return hold(tx, bound.name, `${opened} rows became broken within ten minutes, more than ${most} (1 % of the table)`);
+  return hold(
+    tx,
+    bound.name,
+    `${opened} rows became broken within ten minutes, more than ${most} (1 % of the table)`,
+  );
 }

@@ -45,4 +45,3 @@ export async function pulse(
     [invariant, add.opened ?? 0, add.cleared ?? 0, add.healed ?? 0, add.written ?? 0],
   );
 }
-

@@ -18,8 +18,16 @@ export const transitions: readonly { from: State | 'none'; to: State | 'none'; w
   { from: 'none', to: 'undone', when: 'a look finds it, and its heal was undone' },
   { from: 'none', to: 'held', when: 'a look finds it, and a person holds the subject' },
   { from: 'open', to: 'none', when: 'a look finds it right, or a heal commits' },
-  { from: 'open', to: 'open', when: 'it changed (grace begins again), its row was busy, or a heal failed (backoff)' },
-  { from: 'open', to: 'parked', when: 'the heal failed too often, would break another invariant, or oscillates' },
+  {
+    from: 'open',
+    to: 'open',
+    when: 'it changed (grace begins again), its row was busy, or a heal failed (backoff)',
+  },
+  {
+    from: 'open',
+    to: 'parked',
+    when: 'the heal failed too often, would break another invariant, or oscillates',
+  },
   { from: 'open', to: 'approved', when: 'a person approves' },
   { from: 'open', to: 'held', when: 'a person holds the subject' },
   { from: 'approved', to: 'none', when: 'a look finds it right, or a heal commits' },

@@ -69,7 +69,9 @@ export async function account(
     table: to,
     images: [was, is].filter(image => image !== null),
   }));
-  const rest = touches.filter(({ oid }) => partly.has(oid)).map(to => ({ table: to, images: [], partly: true }));
+  const rest = touches
+    .filter(({ oid }) => partly.has(oid))
+    .map(to => ({ table: to, images: [], partly: true }));
   return [...seen, ...rest];
 }
 

@@ -12,5 +12,7 @@ export async function expire(pool: Pool, keepMs: number): Promise<void> {
     if ((rowCount ?? 0) < 5000) break;
   }
   await pool.query(`delete from evenkeel.pulse where minute < clock_timestamp() - interval '2 days'`);
-  await pool.query(`delete from evenkeel.alert where at < clock_timestamp() - make_interval(secs => $1)`, [secs]);
+  await pool.query(`delete from evenkeel.alert where at < clock_timestamp() - make_interval(secs => $1)`, [
+    secs,
+  ]);
 }

@@ -77,7 +77,9 @@ async function restore(tx: Tx, entry: Entry, table: Relation, was: Values, wrote
   const columns = Object.keys(was)
     .filter(name => was[name] !== wrote[name])
     .map(name => columnOf(table, name))
-    .filter((column): column is Column => column !== undefined && !column.generated && column.identity !== 'a');
+    .filter(
+      (column): column is Column => column !== undefined && !column.generated && column.identity !== 'a',
+    );
   if (columns.length === 0) return;
   await setRows(tx, table, keyOf(entry, table), columns, [{ key: entry.key, values: was }]);
 }
@@ -126,7 +128,9 @@ const amounts = [21, 23, 20, 700, 701, 1700, 790, 1186];
  */
 async function compensate(tx: Tx, entry: Entry, table: Relation): Promise<Reversed> {
   const written = entry.after ?? {};
-  const { rows } = await tx.query<{ key: string[] }>('select key from evenkeel.invariant where name = $1', [entry.invariant]);
+  const { rows } = await tx.query<{ key: string[] }>('select key from evenkeel.invariant where name = $1', [
+    entry.invariant,
+  ]);
   const keys = new Set([
     ...entry.keyColumns,
     ...(rows[0]?.key ?? []),
@@ -134,7 +138,8 @@ async function compensate(tx: Tx, entry: Entry, table: Relation): Promise<Revers
     ...table.indexes.filter(index => index.isUnique).flatMap(index => index.columns),
   ]);
   const numbers = table.columns.filter(
-    ({ name, family }) => name in written && amounts.includes(family) && !keys.has(name) && !/_id$/i.test(name),
+    ({ name, family }) =>
+      name in written && amounts.includes(family) && !keys.has(name) && !/_id$/i.test(name),
   );
   const [amount] = numbers;
   if (!amount || numbers.length > 1) {
@@ -144,7 +149,9 @@ async function compensate(tx: Tx, entry: Entry, table: Relation): Promise<Revers
     );
   }
   const columns = table.columns.filter(({ name, generated }) => name in written && !generated);
-  const list = columns.map(({ name, type }, i) => `${name === amount.name ? '-' : ''}($${i + 1}::text::${type})`);
+  const list = columns.map(
+    ({ name, type }, i) => `${name === amount.name ? '-' : ''}($${i + 1}::text::${type})`,
+  );
   const made = await ask(
     tx,
     `insert into ${table.quoted} (${columns.map(({ name }) => quote(name)).join(', ')}) values (${list.join(', ')})

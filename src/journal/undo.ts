@@ -94,7 +94,8 @@ async function some(
           restored.push(...(await one(tx, unit, by)));
           await tx.query('release savepoint unit');
         } catch (error) {
-          if (isCollision(error) || (!(error instanceof Refusal) && sqlState(error) === undefined)) throw error;
+          if (isCollision(error) || (!(error instanceof Refusal) && sqlState(error) === undefined))
+            throw error;
           await tx.query('rollback to savepoint unit');
           refused.push({ unit, refusal: refusalOf(unit, error) });
         }
@@ -112,7 +113,10 @@ async function some(
       for (const unit of units) apart.push(...(await some(pool, [unit], by, dryRun, report)));
       return apart;
     }
-    return units.map(unit => ({ unit, refusal: refusalOf(unit, new Refusal('another transaction holds the row')) }));
+    return units.map(unit => ({
+      unit,
+      refusal: refusalOf(unit, new Refusal('another transaction holds the row')),
+    }));
   }
   report.restored.push(...restored);
   return refused;
@@ -162,7 +166,13 @@ async function refuseLater(tx: Tx, entry: Entry, unit: readonly Entry[]): Promis
       where e.table_name = $1 and e.key = $2 and e.id > $3 and e.undone_by is null and e.action <> 'undo'
         and e.id <> all($4::bigint[]) and (e.after is null or $5::text[] is null or e.after ?| $5::text[])
       order by e.id limit 1`,
-    [entry.table, entry.key, entry.id, unit.map(({ id }) => id), entry.after ? Object.keys(entry.after) : null],
+    [
+      entry.table,
+      entry.key,
+      entry.id,
+      unit.map(({ id }) => id),
+      entry.after ? Object.keys(entry.after) : null,
+    ],
   );
   if (rows[0]) throw new Refusal(`entry ${rows[0].id} wrote the same columns later: undo that one first`);
 }
@@ -201,4 +211,3 @@ function refusalOf(unit: readonly Entry[], error: unknown): Refused {
 }
 
 class DryRun extends Error {}
-

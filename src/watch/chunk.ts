@@ -21,4 +21,7 @@ export function nextPace(pace: Pace, ms: number): Pace {
 }
 
 /** After a timeout. */
-export const halved = (pace: Pace): Pace => ({ rows: Math.max(1, Math.floor(pace.rows / 2)), rate: pace.rate / 2 });
+export const halved = (pace: Pace): Pace => ({
+  rows: Math.max(1, Math.floor(pace.rows / 2)),
+  rate: pace.rate / 2,
+});

@@ -32,7 +32,9 @@ export async function nextEdge(
     if (other?.[0] != null) edges.push([other[0]]);
   }
   if (edges.length < 2) return edges[0];
-  const [least] = await ask(tx, `select min(e::${first.type})::text from unnest($1::text[]) e`, [edges.map(edge => edge[0])]);
+  const [least] = await ask(tx, `select min(e::${first.type})::text from unnest($1::text[]) e`, [
+    edges.map(edge => edge[0]),
+  ]);
   return least?.[0] == null ? undefined : [least[0]];
 }
 

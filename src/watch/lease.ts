@@ -11,7 +11,12 @@ export interface Lease {
 }
 
 /** Takes the lease or renews it; undefined while somebody else holds it. */
-export async function takeLease(pool: Pool, name: string, holder: string, seconds: number): Promise<Lease | undefined> {
+export async function takeLease(
+  pool: Pool,
+  name: string,
+  holder: string,
+  seconds: number,
+): Promise<Lease | undefined> {
   const { rows } = await pool.query<Lease>(
     `insert into evenkeel.lease as l (name, holder, expires_at)
      values ($1, $2, clock_timestamp() + make_interval(secs => $3))
@@ -27,10 +32,10 @@ export async function takeLease(pool: Pool, name: string, holder: string, second
 
 /** Lets go at once, so that another needn't wait. */
 export async function dropLease(pool: Pool, lease: Lease): Promise<void> {
-  await pool.query('update evenkeel.lease set expires_at = clock_timestamp() where name = $1 and fence = $2', [
-    lease.name,
-    lease.fence,
-  ]);
+  await pool.query(
+    'update evenkeel.lease set expires_at = clock_timestamp() where name = $1 and fence = $2',
+    [lease.name, lease.fence],
+  );
 }
 
 /** SQL: is the lease still ours? `$n` and `$n+1` are its name and fence. */

@@ -108,4 +108,3 @@ export async function endChunk(
 export function afterTimeout(error: unknown, pace: Pace, bound: Bound): Pace | undefined {
   return sqlState(error) === '57014' && inRanges(bound) && pace.rows > 1 ? halved(pace) : undefined;
 }
-

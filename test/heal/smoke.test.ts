@@ -21,9 +21,13 @@ test('heals a wrong count, a group that fell to zero and a NULL', async () => {
   const db = await freshDatabase();
   await db.sql(schema);
   await db.sql(`insert into topics values (1, 7, null), (2, 3, now()), (3, 0, null)`);
-  await db.sql(`insert into posts values (1, 1, null, '2026-01-01'), (2, 1, null, null), (3, 2, now(), '2026-01-01')`);
+  await db.sql(
+    `insert into posts values (1, 1, null, '2026-01-01'), (2, 1, null, null), (3, 2, now(), '2026-01-01')`,
+  );
   await keelOn(db, { 'topic-posts': topicPosts }).once();
-  expect(await db.sql(`select id, posts_count, last_posted_at::date::text as day from topics order by id`)).toEqual([
+  expect(
+    await db.sql(`select id, posts_count, last_posted_at::date::text as day from topics order by id`),
+  ).toEqual([
     { id: '1', posts_count: 2, day: '2026-01-01' },
     { id: '2', posts_count: 0, day: null },
     { id: '3', posts_count: 0, day: null },

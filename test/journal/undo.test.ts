@@ -14,7 +14,11 @@ const head = (on: string, heal: string, more = '') =>
 
 describe('set', () => {
   const it = `${head('t', 'set')}select id, 2 * a as b from t`;
-  beforeEach(() => db.sql('create table t (id int primary key, a int, b int, note text); insert into t values (1, 1, 0), (2, 2, 0), (3, 3, 6)'));
+  beforeEach(() =>
+    db.sql(
+      'create table t (id int primary key, a int, b int, note text); insert into t values (1, 1, 0), (2, 2, 0), (3, 3, 6)',
+    ),
+  );
 
   test('restores, journals the undo and then leaves the subject alone until it changes', async () => {
     const keel = keelOn(db, { it });
@@ -38,7 +42,9 @@ describe('set', () => {
     const report = await undo(db.pool, all(), 'ann');
     expect(report).toEqual(dry);
     expect(report.restored.map(one => one.key)).toEqual([['2']]);
-    expect(report.refused).toMatchObject([{ key: ['1'], conflicts: [{ column: 'b', wrote: '2', now: '9' }] }]);
+    expect(report.refused).toMatchObject([
+      { key: ['1'], conflicts: [{ column: 'b', wrote: '2', now: '9' }] },
+    ]);
     expect(await db.sql('select b from t order by id')).toEqual([{ b: 9 }, { b: 0 }, { b: 6 }]);
   });
 
@@ -51,7 +57,9 @@ describe('set', () => {
     const report = await undo(db.pool, { entries: [first.id], dryRun: false }, 'ann');
     expect(report.refused).toMatchObject([{ why: expect.stringContaining('undo that one first') }]);
     // The newest goes first; then the first heal meets what the application wrote between the two.
-    expect((await undo(db.pool, all(), 'ann')).refused).toMatchObject([{ key: ['1'], conflicts: [{ now: '0' }] }]);
+    expect((await undo(db.pool, all(), 'ann')).refused).toMatchObject([
+      { key: ['1'], conflicts: [{ now: '0' }] },
+    ]);
   });
 });
 
@@ -60,7 +68,10 @@ test('insert: the row goes again, unless somebody changed it', async () => {
     insert into a values (1), (2)`);
   const keel = keelOn(db, { it: `${head('m', 'insert')}select id from a` });
   await keel.once();
-  expect(await db.sql('select * from m order by id')).toEqual([{ id: 1, x: 7 }, { id: 2, x: 7 }]);
+  expect(await db.sql('select * from m order by id')).toEqual([
+    { id: 1, x: 7 },
+    { id: 2, x: 7 },
+  ]);
   await db.sql('update m set x = 8 where id = 2');
   const report = await undo(db.pool, all(), 'ann');
   expect(report.refused).toMatchObject([{ key: ['2'], conflicts: [{ column: 'x' }] }]);
@@ -82,15 +93,25 @@ test('remove: the row comes back with its children, cascaded and set null, and w
     alter table w drop constraint w_p_id_fkey;
     insert into p (j) values ('{"a" :  1}'), ('[]');
     insert into c values (1, 1, 'x'), (2, 2, 'y'); insert into d values (10, 1), (20, 2); insert into n values (5, 1);`);
-  const before = await db.sql('select p.*::text as p, (select array_agg(c::text) from c) c, (select array_agg(d::text) from d) d, (select array_agg(n::text) from n) n from p order by id');
+  const before = await db.sql(
+    'select p.*::text as p, (select array_agg(c::text) from c) c, (select array_agg(d::text) from d) d, (select array_agg(n::text) from n) n from p order by id',
+  );
   const keel = keelOn(db, {
     it: `-- evenkeel: broken\n-- says: x\n-- on: p\n-- heal: remove\n-- mode: heal\n-- grace: 0s\n-- touches: c, d, n\nselect id from p where id = 1`,
   });
   await keel.once();
-  expect(await db.sql('select (select count(*) from p)::int p, (select count(*) from c)::int c, (select count(*) from d)::int d, (select p_id from n) n')).toEqual([{ p: 1, c: 1, d: 1, n: null }]);
+  expect(
+    await db.sql(
+      'select (select count(*) from p)::int p, (select count(*) from c)::int c, (select count(*) from d)::int d, (select p_id from n) n',
+    ),
+  ).toEqual([{ p: 1, c: 1, d: 1, n: null }]);
   const report = await undo(db.pool, all(), 'ann');
   expect(report.refused).toEqual([]);
-  expect(await db.sql('select p.*::text as p, (select array_agg(c::text order by id) from c) c, (select array_agg(d::text order by id) from d) d, (select array_agg(n::text) from n) n from p order by id')).toEqual(before);
+  expect(
+    await db.sql(
+      'select p.*::text as p, (select array_agg(c::text order by id) from c) c, (select array_agg(d::text order by id) from d) d, (select array_agg(n::text) from n) n from p order by id',
+    ),
+  ).toEqual(before);
   await keel.once();
   expect(await db.sql('select count(*)::int as n from p')).toEqual([{ n: 2 }]);
 });
@@ -114,7 +135,11 @@ select a.id, a.id as account_id, a.balance - coalesce(sum(l.amount), 0) as amoun
   expect(await db.sql('select amount from ledger order by id')).toEqual([{ amount: '4' }, { amount: '6' }]);
   const report = await undo(db.pool, all(), 'ann');
   expect(report.refused).toEqual([]);
-  expect(await db.sql('select amount from ledger order by id')).toEqual([{ amount: '4' }, { amount: '6' }, { amount: '-6' }]);
+  expect(await db.sql('select amount from ledger order by id')).toEqual([
+    { amount: '4' },
+    { amount: '6' },
+    { amount: '-6' },
+  ]);
   await keel.once();
   expect(await db.sql('select count(*)::int as n from ledger')).toEqual([{ n: 3 }]);
 });
