@@ -8,7 +8,7 @@ import { explain } from '../ask/mistake.ts';
 import type { Draft } from '../journal/record.ts';
 import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';
-import { Busy, Fault } from './fault.ts';
+import { Busy, Fault, Slow } from './fault.ts';
 import { heal } from './heal.ts';
 import { type Healing, rowsOf } from './task.ts';
 import { oscillating } from './oscillation.ts';
@@ -21,8 +21,8 @@ export interface Ward {
   readonly journal: (tx: Tx, entries: readonly Draft[]) => Promise<void>;
   /** Heals of one subject an hour before it is parked. */
   readonly repeats: number;
-  /** Bound on one statement, and on idling between two: how long a row may stay locked by us. */
-  readonly statementMs: number;
+  /** How long rows may stay locked by us in all: bound on a transaction, on each of its statements, and on idling. */
+  readonly lockedMs: number;
 }
 
 export interface Outcome {
@@ -47,13 +47,14 @@ export async function healBatch(
   limit: number,
   after: Date | undefined,
 ): Promise<Outcome> {
-  const limits = { statement: ward.statementMs, lock: 200, idle: ward.statementMs, schemas: bound.schemas };
+  const limits = { statement: ward.lockedMs, lock: 200, idle: ward.lockedMs, schemas: bound.schemas };
+  const until = performance.now() + ward.lockedMs;
   try {
     return await transaction(ward.pool, limits, async tx => {
       if (!(await mayWrite(tx, bound))) return nothing;
       const claimed = await claim(tx, bound, limit, after);
       if (claimed.length === 0) return nothing;
-      return work(tx, ward, bound, claimed);
+      return work(tx, ward, bound, claimed, until);
     });
   } catch (error) {
     if (error instanceof OverGuard) {
@@ -67,7 +68,13 @@ export async function healBatch(
   }
 }
 
-async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[]): Promise<Outcome> {
+async function work(
+  tx: Tx,
+  ward: Ward,
+  bound: Bound,
+  claimed: readonly Claimed[],
+  until: number,
+): Promise<Outcome> {
   const left = await budgetLeft(tx, bound);
   const results = new Map<string, Settled>();
   if (left <= 0) throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
@@ -80,8 +87,14 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
   for (const [id, why] of restless) results.set(id, { did: 'failed', why, known: true });
 
   const outside: Healing['outside'] = read =>
-    transaction(ward.pool, { readOnly: true, statement: ward.statementMs, schemas: bound.schemas }, read);
-  const healing: Healing = { tx, all: ward.all(), outside, entries: [] };
+    transaction(ward.pool, { readOnly: true, statement: ward.lockedMs, schemas: bound.schemas }, read);
+  const hurry = async () => {
+    const ms = until - performance.now();
+    if (ms <= 0) throw new Slow(`its rows would stay locked for longer than ${ward.lockedMs} ms`);
+    // The usual heal is over long before, and pays for no further statement.
+    if (ms < ward.lockedMs / 2) await tx.query(`set local statement_timeout = ${Math.ceil(ms)}`);
+  };
+  const healing: Healing = { tx, all: ward.all(), outside, hurry, entries: [] };
   const able = claimed
     .filter(({ key, state }) => state === 'approved' || !restless.has(keyId(key)))
     .slice(0, left);
@@ -96,6 +109,7 @@ async function work(tx: Tx, ward: Ward, bound: Bound, claimed: readonly Claimed[
       able.length,
     );
   }
+  await hurry();
   await ward.journal(tx, healing.entries);
   await settle(tx, bound, claimed, results);
   const healed = [...results.values()].filter(({ did }) => did === 'healed').length;
@@ -173,12 +187,15 @@ function rightsFor({ invariant }: Bound): string {
   return rights.join(', ');
 }
 
-/** One violation alone collided: it waits a second, so that the others get their turn. */
+/** One violation alone collided: it waits a second, so that the others get their turn. One that is too slow failed. */
 async function postpone(ward: Ward, bound: Bound, error: unknown): Promise<void> {
-  const limits = { statement: ward.statementMs, schemas: bound.schemas };
+  const limits = { statement: ward.lockedMs, schemas: bound.schemas };
   await transaction(ward.pool, limits, async tx => {
     const [one] = await claim(tx, bound, 1, undefined);
-    if (one) {
+    if (one && (error instanceof Slow || sqlState(error) === '57014')) {
+      const failed = { did: 'failed' as const, why: describe(error), known: false };
+      await settle(tx, bound, [one], new Map([[keyId(one.key), failed]]));
+    } else if (one) {
       await tx.query(
         `update evenkeel.violation set due_at = clock_timestamp() + interval '1 second' * (0.5 + random()), reason = $2
           where id = $1`,

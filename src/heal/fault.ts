@@ -16,3 +16,8 @@ export class Fault extends Error {
 export class Busy extends Error {
   override name = 'Busy';
 }
+
+/** It holds rows that somebody else may need for too long. */
+export class Slow extends Busy {
+  override name = 'Slow';
+}

@@ -69,13 +69,16 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
   }
   if (work.length === 0) return results;
 
+  await healing.hurry();
   const entriesBefore = healing.entries.length;
   const changes = await apply(healing, order, work, locked, imaged);
+  await healing.hurry();
   const scope = await touchedBy(tx, healing.all, changes, own(bound, work));
   await lockTouched(tx, scope.touched);
   const ownKeys = work.map(({ violation }) => violation.key);
   if (scope.touched.some(({ verified }) => verified.length > 0)) await verify(tx, bound, ownKeys);
   const hits = await askTouched(tx, scope.touched);
+  await healing.hurry();
   if (hits.length > 0) {
     // Was it broken before? Another connection still sees the world without this heal. Rare: its price is paid here only.
     const doubtful = scope.touched.filter(({ bound: one }) => hits.some(hit => hit.bound === one));

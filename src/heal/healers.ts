@@ -34,7 +34,7 @@ export class Healers {
       all: () => bindings.all,
       journal,
       repeats: config.repeats,
-      statementMs: Math.min(1_000, config.statementTimeoutMs),
+      lockedMs: Math.min(1_000, config.statementTimeoutMs),
     };
     this.#workers = Array.from(
       { length: config.healers },
