@@ -155,7 +155,7 @@ test('no foreign key, view or trigger ties users’ tables to the ledger: they c
 test('a process that stands still in the middle of a heal lets go of its rows within a second', async () => {
   const db = await forum();
   // As it runs: the limits of a process whose settings are the defaults.
-  const stage = await stageOn(db, files, { statementMs: 1_000 });
+  const stage = await stageOn(db, files, { lockedMs: 1_000 });
   await stage.sweep();
   const heal = await stage.healUntil(at.commit, 'topic-posts');
   const app = await db.client();

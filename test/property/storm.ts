@@ -57,7 +57,7 @@ export async function open(pool: Pool, shop: Shop): Promise<Bound[]> {
 
 /** A process that looks at everything and heals what it may, over and over, until `done` and nothing is left to do. */
 export async function keep(pool: Pool, bounds: readonly Bound[], done: () => boolean): Promise<void> {
-  const ward: Ward = { pool, all: () => bounds, journal, repeats: 1_000, statementMs: 1_000 };
+  const ward: Ward = { pool, all: () => bounds, journal, repeats: 1_000, lockedMs: 1_000 };
   let size = 8;
   for (let last = false; !last;) {
     last = done();

@@ -53,7 +53,7 @@ export const at = {
 export async function stageOn(
   db: FreshDatabase,
   files: Parameters<typeof keelOn>[1],
-  options: { statementMs?: number; url?: string } = {},
+  options: { lockedMs?: number; url?: string } = {},
 ): Promise<Stage> {
   const url = options.url ?? db.url;
   const keel = keelOn(db, files, { EVENKEEL_MODE: 'observe' });
@@ -75,7 +75,7 @@ export async function stageOn(
     all: () => bindings.all,
     journal,
     repeats: 1_000,
-    statementMs: options.statementMs ?? 30_000,
+    lockedMs: options.lockedMs ?? 30_000,
   });
   const heal = (name: string, limit = 100, over = pool) =>
     healBatch(ward(over), bound(name), limit, undefined);
