@@ -1,6 +1,7 @@
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
 import { type Pool, type Tx, isCollision, sqlState, transaction } from '../db/pool.ts';
 import { type Key, keyId } from '../ask/ask.ts';
+import { searchPath } from '../ask/bind.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { journal } from './record.ts';
 import { type Conflict, Refusal, reverse } from './reverse.ts';
@@ -42,13 +43,28 @@ const together = 20;
  */
 export async function undo(pool: Pool, request: UndoRequest, by: string): Promise<UndoReport> {
   const units = unitsOf(await readEntries(pool, request));
+  // Users' triggers run with it: they may mean the schemas that this role means.
+  const schemas = await transaction(
+    pool,
+    { readOnly: true, statement: 5_000, schemas: ['public'] },
+    async tx => {
+      await tx.query('set local search_path to default');
+      return searchPath(tx);
+    },
+  );
   const report: UndoReport = { restored: [], refused: [] };
   let waiting = units;
   // A row may need another one back first (a child its parent): go on while that helps.
   for (;;) {
     const refused: { unit: Entry[]; refusal: Refused }[] = [];
     for (let i = 0; i < waiting.length; i += together) {
-      refused.push(...(await some(pool, waiting.slice(i, i + together), by, request.dryRun, report)));
+      refused.push(
+        ...(await some(
+          { pool, schemas, by, dryRun: request.dryRun },
+          waiting.slice(i, i + together),
+          report,
+        )),
+      );
     }
     if (refused.length === 0 || refused.length === waiting.length || request.dryRun) {
       report.refused.push(...refused.map(({ refusal }) => refusal));
@@ -77,17 +93,23 @@ function unitsOf(entries: readonly Entry[]): Entry[][] {
 }
 const rowOf = (unit: readonly Entry[]): string => (unit[0]?.table ?? '') + keyId(unit[0]?.key ?? []);
 
+interface Doing {
+  readonly pool: Pool;
+  readonly schemas: readonly string[];
+  readonly by: string;
+  readonly dryRun: boolean;
+}
+
 async function some(
-  pool: Pool,
+  doing: Doing,
   units: readonly Entry[][],
-  by: string,
-  dryRun: boolean,
   report: UndoReport,
 ): Promise<{ unit: Entry[]; refusal: Refused }[]> {
+  const { pool, schemas, by, dryRun } = doing;
   const restored: Restored[] = [];
   const refused: { unit: Entry[]; refusal: Refused }[] = [];
   try {
-    await transaction(pool, { statement: 5_000, lock: 900, idle: 1_000, schemas: ['public'] }, async tx => {
+    await transaction(pool, { statement: 5_000, lock: 900, idle: 1_000, schemas }, async tx => {
       for (const unit of units) {
         await tx.query('savepoint unit');
         try {
@@ -110,7 +132,7 @@ async function some(
     if (!isCollision(error)) throw error;
     if (units.length > 1) {
       const apart = [];
-      for (const unit of units) apart.push(...(await some(pool, [unit], by, dryRun, report)));
+      for (const unit of units) apart.push(...(await some(doing, [unit], report)));
       return apart;
     }
     return units.map(unit => ({

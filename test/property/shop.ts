@@ -27,7 +27,7 @@ export function shop(tape: Tape): Shop {
   const composite = tape.chance(35);
   const types = composite ? ['int', 'text'] : [tape.pick(['int', 'bigint', 'text', 'numeric', 'uuid'])];
   const key = composite ? ['a', 'b'] : ['id'];
-  const ref = composite ? ['p_a', 'p_b'] : ['p_id'];
+  const ref = composite ? ['pa_id', 'pb_id'] : ['p_id'];
   const keys = Array.from({ length: 4 }, (_, n) =>
     types.map((type, i) => keyOf(type, i === 0 ? n >> 1 : n & 1, n, composite)),
   );
