@@ -23,19 +23,23 @@ export async function budgetLeft(tx: Tx, bound: Bound): Promise<number> {
 /**
  * May this process write for this definition now? Read under locks that `stop`, `hold` and a newer definition take
  * exclusively: once they return, no heal in flight commits any more.
- * @throws unknown-table where the table isn't the one that was bound
+ * @throws unknown-table where one of its tables isn't the one that was bound
  */
 export async function mayWrite(tx: Tx, bound: Bound): Promise<boolean> {
   await tx.query('select pg_advisory_xact_lock_shared(4526, 0)');
+  const { table, touches, appends, scope } = bound;
+  const tables = [table, ...touches, ...appends.map(append => append.table), ...scope.reads];
   const rows = await ask(
     tx,
-    `select b.pulled_at is null and i.hash = $2, to_regclass($3)::oid::int8 from evenkeel.brake b, evenkeel.invariant i
+    `select b.pulled_at is null and i.hash = $2,
+            (select name from unnest($3::text[], $4::oid[]) t(name, oid) where to_regclass(name) is distinct from oid limit 1)
+       from evenkeel.brake b, evenkeel.invariant i
       where i.name = $1 and i.retired_at is null`,
-    [bound.name, bound.hash, bound.table.quoted],
+    [bound.name, bound.hash, tables.map(({ quoted }) => quoted), tables.map(({ oid }) => oid)],
   );
-  const [may, oid] = rows[0] ?? [];
-  if (may === 't' && oid !== bound.table.oid) {
-    throw new EvenkeelError('unknown-table', `${bound.table.quoted} was dropped or replaced`, {
+  const [may, replaced] = rows[0] ?? [];
+  if (may === 't' && replaced) {
+    throw new EvenkeelError('unknown-table', `${replaced} was dropped or replaced`, {
       place: bound.invariant.place,
     });
   }
