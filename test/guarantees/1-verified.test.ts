@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
-import { at, makeDue, stageOn } from '../support/stage.ts';
+import { makeDue, stageOn } from '../support/stage.ts';
 
 const files = {
   doubled: `-- evenkeel: should

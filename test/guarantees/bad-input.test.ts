@@ -118,7 +118,6 @@ test.each([
   await until(() => healed(db), { what: 'the other one to heal' });
   await db.sql(mend);
   await db.sql('update t set b = -1 where id = 7');
-  await engine.bindings.refresh();
   await until(() => isState('healing'), { what: 'it to come back' });
   await until(async () => (await db.sql('select from t where id = 7 and b = 14')).length > 0, {
     what: 'it to heal again',
@@ -126,6 +125,30 @@ test.each([
   await engine.stop();
   expect(await db.sql(`select from evenkeel.violation`)).toEqual([]);
 });
+
+test.each(['t', 'noted'])(
+  '%s is swapped for a copy of itself while it runs: nothing is parked for it',
+  async swapped => {
+    const db = await tables(1);
+    await db.sql('create table noted (id int generated always as identity primary key, b int)');
+    const it = rule(
+      'select id, 2 * a as b from t where b <> 2 * a',
+      '-- on: t\n-- heal: set b; insert noted(b)',
+    ).replace('should', 'broken');
+    const stage = await stageOn(db, { it });
+    await stage.sweep();
+    await db.sql(`begin; create table copy (like ${swapped} including all); insert into copy overriding system value table ${swapped};
+    drop table ${swapped}; alter table copy rename to ${swapped}; commit`);
+    // Bound to the table that was, it writes nothing; whoever binds anew does.
+    await expect(stage.heal('it')).rejects.toThrow(`public.${swapped} was dropped or replaced`);
+    expect(await db.sql('select state, attempts from evenkeel.violation')).toEqual([
+      { state: 'open', attempts: 0 },
+    ]);
+    const again = await stageOn(db, { it });
+    await makeDue(db);
+    expect(await again.heal('it')).toMatchObject({ healed: 1 });
+  },
+);
 
 const roles: string[] = [];
 // A role outlives the databases in which it has rights.

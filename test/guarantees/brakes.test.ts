@@ -28,7 +28,7 @@ async function wrong(): Promise<FreshDatabase> {
 }
 
 const b = async (db: FreshDatabase): Promise<number> => (await db.sql('select b from t where id = 2'))[0].b;
-const break_ = (db: FreshDatabase) => db.sql('update t set b = -1 where id = 2');
+const spoil = (db: FreshDatabase) => db.sql('update t set b = -1 where id = 2');
 const listed = (db: FreshDatabase) => db.sql('select key, state from evenkeel.violation');
 const entries = async (db: FreshDatabase) => (await db.sql('select from evenkeel.entry')).length;
 
@@ -62,7 +62,7 @@ test('evenkeel.stop() waits for the heal in flight; then nothing commits until e
   expect(await heal.go()).toMatchObject({ healed: 1 });
   await stop;
   expect(await b(db)).toBe(2);
-  await break_(db);
+  await spoil(db);
   await stage.sweep();
   expect(await listed(db)).toHaveLength(1);
   expect(await stage.heal('it')).toMatchObject({ claimed: 0 });
@@ -100,7 +100,7 @@ test.each([
     const db = await wrong();
     const keel = keelOn(db, times(2));
     await keel.once();
-    await break_(db);
+    await spoil(db);
     await db.sql(`update evenkeel.home set ${elsewhere}`);
     await keel.once();
     expect([await b(db), await entries(db)]).toEqual([-1, 1]);
@@ -117,7 +117,7 @@ test.each([
 test('a database made from another by `create database … template` is a clone', async () => {
   const db = await wrong();
   await keelOn(db, times(2)).once();
-  await break_(db);
+  await spoil(db);
   const url = new URL(db.url);
   url.pathname = `${db.name.slice(0, 55)}_copy`;
   const copy = url.pathname.slice(1);
