@@ -147,6 +147,7 @@ async function without(
       believed: violation => isBelieved(bound, of(violation.key), violation),
       decidedBy: key => of(key).decidedBy ?? 'evenkeel',
       openedAt: key => of(key).openedAt,
+      insist: batch.some(({ attempts }) => attempts > 0),
       depth: 0,
     });
     for (const [id, result] of done) results.set(id, result);

@@ -50,7 +50,7 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     imaged,
     bound.invariant.on.where,
     keys,
-    isStrong(bound),
+    order.insist === true || isStrong(bound),
   );
   const seen = await askKeys(tx, bound, keys);
 

@@ -24,6 +24,8 @@ export interface Order {
   readonly keys: readonly Key[];
   /** Whether the violation is the one that was believed; absent: any is. */
   readonly believed?: (violation: Violation) => boolean;
+  /** Tried before: rows of children that slip in past the weaker lock shall not spoil it again. */
+  readonly insist?: boolean;
   readonly because?: string;
   readonly decidedBy: (key: Key) => string;
   readonly openedAt: (key: Key) => Date | null;
