@@ -107,6 +107,24 @@ test('children slip in past the lock of a heal; what was computed without them i
   expect(await counted(db)).toEqual([{ posts_count: 15, posts: 15 }]);
 });
 
+test('a heal that is tried again keeps children out, so that a busy parent heals', async () => {
+  const db = await forum();
+  const stage = await stageOn(db, files);
+  await stage.sweep();
+  const first = await stage.healUntil(at.write, 'topic-posts');
+  await db.sql('insert into posts (topic_id) values (1)');
+  expect(await first.go()).toMatchObject({ healed: 0 });
+  await makeDue(db);
+  const second = await stage.healUntil(at.write, 'topic-posts');
+  const app = await db.client();
+  const pid = await pidOf(app);
+  const insert = app.query('insert into posts (topic_id) values (1)');
+  expect(await untilBlocked(db.pool, pid)).toEqual([second.pid]);
+  expect(await second.go()).toMatchObject({ healed: 1 });
+  await insert;
+  expect(await counted(db)).toEqual([{ posts_count: 15, posts: 16 }]);
+});
+
 test('a child that commits after verification is a violation of its own, and heals', async () => {
   const db = await forum();
   const stage = await stageOn(db, files);
