@@ -37,4 +37,5 @@ test('a running process binds the new one by itself, and heals it', async () => 
   await db.sql(`begin; drop table jobs; ${jobs}; commit`);
   await until(heals, { what: 'the new table to heal', timeoutMs: 40_000 });
   await engine.stop();
+  expect(await db.sql(`select state from evenkeel.violation`)).toEqual([]);
 });
