@@ -84,6 +84,17 @@ test(
     }).catch(async error => {
       throw new Error(`${String(error)}: ${JSON.stringify(await watcher.ledger())}`);
     });
+    // One that has only just begun isn't listening yet.
+    const pids = running.map(one => one.process.pid);
+    await once(url, client =>
+      until(
+        async () => {
+          const up = await client.query('select distinct pid from evenkeel.process where pid = any($1)', [pids]);
+          return up.rowCount === pids.length;
+        },
+        { what: 'every process to be up' },
+      ),
+    );
     for (const one of running) one.process.kill('SIGTERM');
     expect(await Promise.all(running.map(({ ended }) => ended))).toEqual(running.map(() => 0));
 
