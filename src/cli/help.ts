@@ -43,11 +43,11 @@ export function commandHelp(name: string, command: Command): string {
   ].join('\n');
 }
 
-export const usage = (name: string, { args }: Command): string =>
+const usage = (name: string, { args }: Command): string =>
   `evenkeel ${name}${args ? ` ${args}` : ''} [flags]`;
 
 /** `--limit <n>` and what it says, for each flag of a command. */
-export function flagRows(command: Command): [string, string][] {
+function flagRows(command: Command): [string, string][] {
   return [...command.flags, ...common].map(flag => {
     const { value, short, says }: Flag = flags[flag];
     return [`${short ? `-${short}, ` : ''}--${flag}${value ? ` ${value}` : ''}`, says];
