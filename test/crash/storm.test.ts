@@ -89,7 +89,9 @@ test(
     await once(url, client =>
       until(
         async () => {
-          const up = await client.query('select distinct pid from evenkeel.process where pid = any($1)', [pids]);
+          const up = await client.query('select distinct pid from evenkeel.process where pid = any($1)', [
+            pids,
+          ]);
           return up.rowCount === pids.length;
         },
         { what: 'every process to be up' },
