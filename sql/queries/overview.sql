@@ -20,7 +20,7 @@ select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.re
      from evenkeel.pulse where invariant = i.name and minute > clock_timestamp() - interval '1 hour') p
  cross join lateral (
    select count(*) filter (where definitions->>i.name = i.hash)::int as carriers,
-          count(*) filter (where definitions->>i.name <> i.hash)::int as older
+          count(*) filter (where definitions->>i.name not in (i.hash, ''))::int as older
      from evenkeel.process where heartbeat_at > clock_timestamp() - interval '10 seconds' and definitions ? i.name) c
   left join lateral (
    select greatest(r.reltuples, 0, (select sum(greatest(l.reltuples, pg_stat_get_live_tuples(l.oid)))

@@ -117,7 +117,7 @@ export const commands: Readonly<Record<string, Command>> = {
     more: [
       'An invariant heals again as it declares, with a fresh budget. A subject that was undone, held or parked is healed ' +
         'like any other. `resume database` says that a database which was cloned, restored or renamed is the right ' +
-        'place; restart `evenkeel up` then.',
+        'place.',
     ],
     args: '<invariant | invariant/key | database>',
     flags: [],

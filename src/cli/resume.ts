@@ -37,5 +37,8 @@ async function database(pool: Pool, { args, config, out }: Call): Promise<void> 
   const { database, host } = home;
   if (out.json) out.value({ resumed: { database, host }, was: !home.known });
   else if (home.known) out.line(`${database} on ${host} was known already`);
-  else out.line(`${database} on ${host} is home from now on; restart \`evenkeel up\`, so that it heals`);
+  else
+    out.line(
+      `${database} on ${host} is home from now on: a running \`evenkeel up\` heals again within seconds`,
+    );
 }

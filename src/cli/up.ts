@@ -85,7 +85,8 @@ async function forever(engine: Engine, stop: AbortSignal): Promise<void> {
 
 /** One full pass; told to stop, it ends after what is under way. */
 async function once(engine: Engine, stop: AbortSignal): Promise<void> {
-  stop.addEventListener('abort', () => void engine.stop(), { once: true });
+  // The pass notices that everything is closed; closing twice is no error of ours.
+  stop.addEventListener('abort', () => void engine.stop().catch(() => undefined), { once: true });
   try {
     await engine.once();
   } catch (error) {
