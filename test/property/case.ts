@@ -96,14 +96,17 @@ export async function rolledBack<T>(pool: Pool, work: (tx: Tx) => Promise<T>): P
 }
 
 /** What a transaction under test begins with: the case's tables, its rows, and its invariant bound to them. */
-export async function setUp(tx: Tx, one: Case): Promise<Bound | 'refused'> {
+export async function setUp(tx: Tx, one: Omit<Case, 'world' | 'tape'>): Promise<Bound | 'refused'> {
   try {
     await tx.query(one.ddl);
-    return await bind(tx, invariantOf(one), ['p']);
+    await tx.query(one.sql);
   } catch (error) {
     if (isRefusal(error)) return 'refused';
     throw error;
   }
+  return bind(tx, invariantOf(one), ['p']).catch((error: unknown) => {
+    throw new Error(told(one), { cause: error });
+  });
 }
 
 /** Postgres doesn't take the query, or its values: the generator's fault, not ours. */

@@ -21,7 +21,18 @@ export interface Shop {
   readonly has: ReadonlySet<string>;
 }
 
-const kinds = ['count', 'total', 'mirror', 'rollup', 'orphan', 'payment', 'status', 'head', 'cap'] as const;
+const kinds = [
+  'count',
+  'total',
+  'mirror',
+  'rollup',
+  'orphan',
+  'payment',
+  'status',
+  'head',
+  'purge',
+  'cap',
+] as const;
 
 export function shop(tape: Tape): Shop {
   const composite = tape.chance(35);
@@ -35,6 +46,7 @@ export function shop(tape: Tape): Shop {
   const counting = tape.chance(20);
   const audited = tape.chance(30);
   const stamped = tape.chance(30);
+  const linked = tape.chance(50);
   const amount = tape.pick(['int', 'numeric', 'numeric(12,2)']);
   const n = tape.pick(['int', 'bigint', 'numeric']);
   const chosen = new Set<string>(tape.some(kinds, 60));
@@ -55,7 +67,7 @@ export function shop(tape: Tape): Shop {
       cascade === 'none' ? '' : foreign(`on delete ${cascade}`)
     });
     ${tape.chance(70) ? `create index on c (${names(ref)});` : ''}
-    create table m (${list(ref)}, label text, primary key (${names(ref)}));
+    create table m (${list(ref)}, label text, primary key (${names(ref)})${linked ? foreign('on delete cascade') : ''});
     create table l (id int generated always as identity primary key, ${list(ref)}, amount int);
     create table audit (id int generated always as identity primary key, what text);
     ${audited ? trigger('audited', 'after update on p', `insert into audit (what) values (new.status);`, 'null') : ''}
@@ -65,6 +77,7 @@ export function shop(tape: Tape): Shop {
   const on = (a: string, b: string) => key.map((name, i) => `${a}.${name} = ${b}.${ref[i]}`).join(' and ');
   const keyList = key.map(name => `p.${name}`).join(', ');
   const touches = audited ? `-- touches: audit` : '';
+  const purged = [...(cascade === 'none' ? [] : ['c']), ...(linked ? ['m'] : [])];
   const files: Record<string, string> = {
     count:
       head('should', 'p', 'set', touches) +
@@ -92,6 +105,9 @@ export function shop(tape: Tape): Shop {
     head:
       head('broken', 'p', 'set head', touches) +
       `select ${key.join(', ')}, false as head from (select ${keyList}, row_number() over (partition by g_id order by ${keyList}) as place from p where head) h where place > 1`,
+    purge:
+      head('broken', 'p', 'remove', purged.length > 0 ? `-- touches: ${purged.join(', ')}` : '') +
+      `select ${keyList} from p where status = 'gone'`,
     // Nobody heals it: what would break it has to be given up.
     cap: head('broken', 'p', undefined, '') + `select ${keyList}, n from p where n > 3`,
   };

@@ -57,7 +57,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   timestamptz: ['2026-01-01 00:00:00+00', '2026-01-01 00:00:00.5+00'],
 };
 
-export const valuesOf = (type: string): readonly string[] => values[type] as readonly string[];
+export const valuesOf = (type: string): readonly string[] => values[type] ?? [];
 
 export const quoted = (value: string | null): string =>
   value === null ? 'null' : `'${value.replaceAll("'", "''")}'`;
