@@ -100,7 +100,10 @@ export async function settle(
     if (row.to === 'parked') parked.set(row.reason ?? '', (parked.get(row.reason ?? '') ?? 0) + 1);
     return { id: one.id, ...row };
   });
-  await tx.query(settleText, [JSON.stringify(rows), rows.map(({ id }) => id)]);
+  const gone = rows.filter(({ to }) => to === 'gone').map(({ id }) => id);
+  if (gone.length > 0) await tx.query('delete from evenkeel.violation where id = any($1::bigint[])', [gone]);
+  const staying = rows.filter(({ to }) => to !== 'gone');
+  if (staying.length > 0) await tx.query(settleText, [JSON.stringify(staying), staying.map(({ id }) => id)]);
   for (const [why, n] of parked) {
     const kind = /undo each other|healed \d+ times/.test(why) ? 'oscillating' : 'parked';
     await raise(tx, kind, bound.name, `${bound.name}: ${n} parked: ${why}`);
