@@ -21,7 +21,9 @@ export async function watch(url: string, meter: Meter, end: AbortSignal): Promis
 
 /** `sweeping topic-posts 34 % · open 2 · parked 0 · healed 12 within the hour` */
 function line({ invariants, stopped }: Overview): string {
-  const running = invariants.find(({ sweep }) => sweep.running !== null && sweep.running.rows > 0);
+  const running = invariants.find(
+    ({ sweep, provedAt }) => sweep.running && (sweep.running.rows > 0 || !provedAt),
+  );
   const sum = (of: (one: Overview['invariants'][number]) => number) =>
     grouped(invariants.reduce((n, one) => n + of(one), 0));
   return [

@@ -74,11 +74,20 @@ function sure({ provedAt, sweep }: Standing, at: Date): string {
   return sweep.running ? `${share(sweep.running.rows, sweep.rows)} so far` : 'not yet';
 }
 
+/** So many the ledger lists where nothing heals by itself. */
+const mostListed = 10_000;
+
 /** What a table has no room for. */
 function remarks(one: Standing): string[] {
+  const { open, approved, parked, undone, held, sweep } = one;
+  const listed = open + approved + parked + undone + held;
+  const met = Math.max(sweep.found ?? 0, sweep.running?.found ?? 0);
   return [
     ...(one.why === null ? [] : [`${one.state}: ${clean(one.why)}`]),
     ...(one.state === 'held' ? [`\`evenkeel resume ${one.name}\` when that is what you want`] : []),
+    ...(listed >= mostListed && met > listed
+      ? [`${grouped(met)} broken rows were met; the first ${grouped(listed)} are listed`]
+      : []),
     ...(one.older > 0
       ? [`${count(one.older, 'process', 'processes')} with an older definition: standing down`]
       : []),
