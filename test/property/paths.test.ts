@@ -196,6 +196,7 @@ const blind: Record<string, [string, RegExp[]]> = {
   'a volatile function': ['select id from acct where random() > 0.5', [/random\(\)! it is volatile/]],
   'a function that may read': ['select id from acct where many(id) > 1', [/many\(\)! it may read tables/]],
   'a materialised view': ['select id from cold', [/cold! it is not a table/]],
+  'the catalog': ['select oid::bigint as id from pg_class', [/pg_class! it is the catalog/]],
   'a table with heirs': ['select id from base', [/base! other tables inherit/]],
   'a sample': ['select id from acct tablesample system (10)', [/acct! it is mentioned in a place/]],
   'a table that a view hides in an odd place': [
@@ -263,6 +264,7 @@ test('a key from two tables: both may change at once, and neither old row meets 
 test('a view that looks at the clock', async () => {
   expect((await read('select id from today')).clock).toBe(true);
   expect((await read('select id from totals')).clock).toBe(false);
+  expect((await read(`select id from entry where at > 'today'`)).clock).toBe(true);
 });
 
 test('a NULL is a key only where it can be one', async () => {

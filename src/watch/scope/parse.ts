@@ -85,6 +85,9 @@ export function calls(root: unknown): { functions: string[]; clock: boolean } {
     if (call) functions.add((call.funcname ?? []).map(part => part.String?.sval ?? '').join('.'));
     const value = node['SQLValueFunction'] as { op?: string } | undefined;
     if (value && /DATE|TIME/.test(value.op ?? '')) clock = true;
+    // 'today'::date, and also where the cast isn't written. A status of that name only costs a timer.
+    const text = (node['A_Const'] as { sval?: { sval?: string } } | undefined)?.sval?.sval;
+    if (text && /^\s*(now|today|tomorrow|yesterday)\b/i.test(text)) clock = true;
   }
   return { functions: [...functions], clock };
 }

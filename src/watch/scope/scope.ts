@@ -58,7 +58,9 @@ async function odd(tx: Tx, reads: readonly Relation[]): Promise<Scope['blind']> 
       where inhparent = any($1::oid[])`,
     [reads.map(({ oid }) => oid)],
   );
-  return reads.flatMap(({ oid, kind, quoted }) => {
+  return reads.flatMap(({ oid, kind, schema, quoted }) => {
+    if (schema === 'pg_catalog')
+      return [{ table: quoted, why: 'it is the catalog, of which no changes are told' }];
     if (!['r', 'p'].includes(kind)) return [{ table: quoted, why: 'it is not a table' }];
     return parents.some(([parent]) => parent === oid)
       ? [{ table: quoted, why: 'other tables inherit from it' }]
