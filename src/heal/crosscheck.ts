@@ -72,7 +72,9 @@ export async function lockTouched(tx: Tx, touched: readonly Touched[]): Promise<
       await tx.query('select pg_advisory_xact_lock(4527, $1)', [hash(bound.name)]);
       continue;
     }
-    const hashes = [...new Set(keys.map(key => hash(bound.name + keyId(key))))].sort((a, b) => a - b);
+    const hashes = [...new Set(keys.map(key => hash(bound.name + keyId(plain(bound, key)))))].sort(
+      (a, b) => a - b,
+    );
     await tx.query(
       `select pg_advisory_xact_lock_shared(4527, $1), array(select pg_advisory_xact_lock(4528, h)::text
          from unnest($2::int[]) with ordinality u(h, n) order by n)`,
@@ -80,6 +82,12 @@ export async function lockTouched(tx: Tx, touched: readonly Touched[]): Promise<
     );
   }
 }
+
+/** 1.0 and 1.00 are one key. */
+const plain = ({ key: columns }: Bound, key: Key): Key =>
+  key.map((part, i) =>
+    columns[i]?.family === 1700 && part?.includes('.') ? part.replace(/\.?0+$/, '') : part,
+  );
 
 const hash = (text: string): number => createHash('sha256').update(text).digest().readInt32BE(0);
 
