@@ -21,7 +21,7 @@ interface Migration {
   text: string;
 }
 
-export function migrations(): Migration[] {
+function migrations(): Migration[] {
   return readdirSync(new URL('migrations/', folder))
     .filter(name => name.endsWith('.sql'))
     .sort()
@@ -86,7 +86,7 @@ async function apply(tx: Tx, migration: Migration): Promise<void> {
 }
 
 /** How many migrations the database has; 0 where nothing is installed. @throws newer-schema */
-export async function applied(pool: Pool): Promise<number> {
+async function applied(pool: Pool): Promise<number> {
   try {
     const { rows } = await pool.query<{ n: number }>(
       'select coalesce(max(id), 0) as n from evenkeel.migration',

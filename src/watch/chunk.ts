@@ -9,7 +9,7 @@ export interface Pace {
 }
 
 /** Milliseconds that a chunk should take, and at most. */
-export const target = 250;
+const target = 250;
 export const most = 4 * target;
 
 export function nextPace(pace: Pace, ms: number): Pace {

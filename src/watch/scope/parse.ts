@@ -65,7 +65,7 @@ const at = (node: object, sql: string): number => {
 };
 
 /** Every node below `root`, itself included, in the order of the text; sub-selects too. */
-export function* nodes(root: unknown): Generator<Record<string, unknown>> {
+function* nodes(root: unknown): Generator<Record<string, unknown>> {
   if (Array.isArray(root)) {
     for (const item of root) yield* nodes(item);
   } else if (root !== null && typeof root === 'object') {
