@@ -71,6 +71,23 @@ async function reworded(tx: Tx, table: Relation, values: Values | null): Promise
   return { ...values, ...Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])) };
 }
 
+/**
+ * What is restored later, or a trigger that this sets off, may write a row that was restored already: it is written
+ * again, and has to stand then. @throws Refusal
+ */
+export async function stands(tx: Tx, { entry, columns, after }: Reversed, table: Relation): Promise<void> {
+  if (entry.action === 'append') return;
+  for (let again = true; ; again = false) {
+    const now = await readRow(tx, entry, table, '');
+    const wrong = columns.filter(column => now?.[column] !== after?.[column]);
+    if (after === null ? !now : now && wrong.length === 0) return;
+    if (!again || after === null || !now) break;
+    const fixed = wrong.map(name => columnOf(table, name)).filter(column => column !== undefined);
+    await setRows(tx, table, keyOf(entry, table), fixed, [{ key: entry.key, values: after }]);
+  }
+  throw new Refusal('a trigger keeps the row from being restored', entry.id);
+}
+
 async function restore(tx: Tx, entry: Entry, table: Relation, was: Values, wrote: Values): Promise<void> {
   const gone = Object.keys(was).find(name => was[name] !== wrote[name] && !columnOf(table, name));
   if (gone !== undefined) throw new Refusal(`the column ${quote(gone)} is gone`, entry.id);

@@ -4,7 +4,7 @@ import { type Key, keyId } from '../ask/ask.ts';
 import { searchPath } from '../ask/bind.ts';
 import { type Entry, readEntries } from './entries.ts';
 import { journal } from './record.ts';
-import { type Conflict, Refusal, reverse } from './reverse.ts';
+import { type Conflict, Refusal, reverse, stands } from './reverse.ts';
 
 export interface UndoRequest {
   /** Ids of entries; what the same heal did to the same subject is undone with them. */
@@ -157,6 +157,16 @@ async function one(tx: Tx, unit: readonly Entry[], by: string): Promise<Restored
   }
   await tx.query('set constraints all immediate');
   const made = done.filter(step => step !== undefined);
+  // Of several steps at one row the last one says what has to stand.
+  const said = new Map<string, Set<string>>();
+  for (const step of made.toReversed()) {
+    const row = rowOf([step.entry]);
+    const later = said.get(row);
+    const columns = step.columns.filter(column => !later?.has(column));
+    said.set(row, new Set([...(later ?? []), ...columns]));
+    if (later && (step.after === null || columns.length === 0)) continue;
+    await stands(tx, { ...step, columns }, relations.get(step.entry.table) as Relation);
+  }
   await journal(
     tx,
     made.map(({ entry, before, after }) => ({
