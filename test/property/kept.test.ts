@@ -1,8 +1,10 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { askKeys } from '../../src/ask/ask.ts';
 import type { Bound } from '../../src/ask/bind.ts';
-import type { Tx } from '../../src/db/pool.ts';
+import { type Tx, createPool } from '../../src/db/pool.ts';
+import { undo } from '../../src/journal/undo.ts';
 import { freshDatabase } from '../support/database.ts';
+import { keelOn } from '../support/keel.ts';
 import { agree } from './agree.ts';
 import { type Case, rolledBack, setUp } from './case.ts';
 import { follow } from './follow.ts';
@@ -196,5 +198,49 @@ describe('every touched key is derived, or none', () => {
         'delete from t1 where k = 1',
       ),
     ).toEqual('blind');
+  });
+});
+
+describe('undo restores every column', () => {
+  const purge = `-- evenkeel: broken
+-- says: Nobody is gone
+-- on: p
+-- heal: remove
+-- mode: heal
+-- grace: 0s
+-- touches: c
+select id from p where gone`;
+  const schema = `
+    create table p (id int primary key, n int, gone boolean);
+    create table c (id int primary key, p_id int references p on delete set null);
+    create function counting() returns trigger language plpgsql as $$ begin
+      update p set n = n - 1 where id = old.p_id;
+      update p set n = n + 1 where id = new.p_id; return null; end $$;
+    create trigger counting after update on c for each row execute function counting();
+    insert into p values (1, 2, true); insert into c values (1, 1), (2, 1);`;
+
+  const undone = async (path: string) => {
+    const own = await freshDatabase();
+    await own.sql(`create schema shop; alter database "${own.name}" set search_path = ${path}`);
+    const keel = keelOn({ url: own.url }, { purge });
+    const pool = createPool(own.url, 2);
+    onTestFinished(() => pool.end());
+    await pool.query(schema);
+    await keel.once();
+    const { rows } = await pool.query('select count(*)::int as left from p');
+    expect(rows).toEqual([{ left: 0 }]);
+    const report = await undo(pool, { invariant: 'purge', since: new Date(0), dryRun: false }, 'somebody');
+    const restored = await pool.query(
+      'select p.n, p.gone, c.id from p left join c on c.p_id = p.id order by c.id',
+    );
+    return { refused: report.refused, rows: restored.rows };
+  };
+  const whole = { refused: [], rows: [1, 2].map(id => ({ n: 2, gone: true, id })) };
+
+  test('where a trigger writes a restored row, as its children come back', async () => {
+    expect(await undone('public')).toEqual(whole);
+  });
+  test('where triggers find their tables by the search_path of the database', async () => {
+    expect(await undone('shop, public')).toEqual(whole);
   });
 });
