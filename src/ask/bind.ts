@@ -121,15 +121,14 @@ async function bothScopes(
   recast: readonly boolean[],
 ): Promise<Scope> {
   const names = key.map(column => column.name);
-  // A column that has to be cast is a computed one.
   const mine = await readScope(
     tx,
     invariant.sql,
-    names.map((name, i) => (recast[i] ? undefined : name)),
+    key.map(({ name, family }, i) => ({ name, family: recast[i] ? undefined : family })),
   );
   const condition = invariant.on.where ? ` where (${invariant.on.where}\n)` : '';
   const list = names.map(quote).join(', ');
-  const rows = await readScope(tx, `select ${list} from ${table.quoted}${condition}`, names);
+  const rows = await readScope(tx, `select ${list} from ${table.quoted}${condition}`, key);
   const reads = new Map([...mine.reads, ...rows.reads].map(relation => [relation.oid, relation]));
   return {
     reads: [...reads.values()],

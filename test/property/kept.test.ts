@@ -186,6 +186,19 @@ describe('every touched key is derived, or none', () => {
       ),
     ).toEqual('blind');
   });
+  test('where arms of different types print a value differently', async () => {
+    expect(
+      await followed(
+        [
+          'create table t0 (k text primary key); create table t1 (k char(3)); create table t2 (k text);',
+          ['k'],
+          'broken',
+          'select k from t1 union all select k from t2',
+        ],
+        `insert into t1 values ('a')`,
+      ),
+    ).toBe('blind');
+  });
   test('where LIMIT lets another key in', async () => {
     expect(
       await followed(

@@ -1,7 +1,7 @@
 import { type Relation, readRelations } from '../../catalog/relation.ts';
 import { type Tx, ask, quote, sqlState } from '../../db/pool.ts';
 import { type Derived, type Path, derive } from './derive.ts';
-import { Graph } from './graph.ts';
+import { Graph, sameEquality } from './graph.ts';
 import { type SelectStmt, calls, parseSelect, rangeVars } from './parse.ts';
 import { opaque } from './names.ts';
 import { Reader } from './read.ts';
@@ -20,20 +20,28 @@ export interface Scope {
   readonly injections: readonly Injection[];
 }
 
-/**
- * Reads `sql` and derives the scope of its output columns `key`; undefined stands for one that can't be followed.
- * @throws SqlMistake
- */
-export async function readScope(tx: Tx, sql: string, key: readonly (string | undefined)[]): Promise<Scope> {
+/** An output column that is part of the key. */
+export interface KeyColumn {
+  readonly name: string;
+  /** Oid of the type that it is compared in as it is; undefined: it has to be cast first. */
+  readonly family: number | undefined;
+}
+
+/** Reads `sql` and derives the scope of its output columns `key`. @throws SqlMistake */
+export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]): Promise<Scope> {
   const select = parseSelect(sql);
   const { relations, selects } = await readTables(tx, select);
   const functions = await readFunctions(tx, selects);
   const graph = new Graph();
   const reader = new Reader(graph, functions.aggregates, range => relations.get(written(range)));
   const { outputs, missed } = reader.query(select);
-  const keys = key.map(
-    name => outputs.list.find(output => output.name === name) ?? { name: name ?? '', ...opaque },
-  );
+  const keys = key.map(({ name, family }) => {
+    const output = outputs.list.find(one => one.name === name);
+    // Cast, or merged from columns of several types, it no longer prints as the column that it came from.
+    const alike =
+      output?.at !== undefined && family !== undefined && sameEquality(graph.family(output.at), family);
+    return output && alike ? output : { name, ...opaque };
+  });
   const derived = graph.occurrences.map(occurrence => derive(graph, occurrence, keys));
   const reads = new Map(
     [...graph.occurrences.map(one => one.relation), ...missed].map(one => [one.oid, one]),
