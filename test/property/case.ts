@@ -54,12 +54,7 @@ export function randomCase([shape, rows, deeds]: readonly [number[], number[], n
   return { world: made, ddl, form, key: governed.key, where, sql, tape: new Tape(deeds) };
 }
 
-export const invariantOf = ({
-  form,
-  key,
-  where,
-  sql,
-}: Pick<Case, 'form' | 'key' | 'where' | 'sql'>): Invariant => ({
+const invariantOf = ({ form, key, where, sql }: Pick<Case, 'form' | 'key' | 'where' | 'sql'>): Invariant => ({
   name: 'random',
   says: 'Random',
   form,

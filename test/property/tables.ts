@@ -114,7 +114,7 @@ function table(tape: Tape, name: string, kinOf: Record<Group, readonly string[]>
 
 export type Row = Readonly<Record<string, string | null>>;
 
-export function row(tape: Tape, { columns }: Table): Row {
+function row(tape: Tape, { columns }: Table): Row {
   return Object.fromEntries(
     columns.map(({ name, type, notNull }) => {
       const value = tape.pick(valuesOf(type));
@@ -123,7 +123,7 @@ export function row(tape: Tape, { columns }: Table): Row {
   );
 }
 
-export function insert({ name, columns, key }: Table, rows: readonly Row[]): string {
+function insert({ name, columns, key }: Table, rows: readonly Row[]): string {
   if (rows.length === 0) return '';
   const tuples = rows.map(one => `(${columns.map(column => quoted(one[column.name] ?? null)).join(', ')})`);
   const names = columns.map(column => quote(column.name)).join(', ');

@@ -1,4 +1,4 @@
-import { equals, fields } from './ast.ts';
+import { conjuncts, equals, fields } from './ast.ts';
 import type { Graph, Vertex } from './graph.ts';
 import { type Column, type Item, type Scope, lookUp, opaque, vertices, within } from './names.ts';
 import type { Node } from './parse.ts';
@@ -109,4 +109,33 @@ export class Joins {
     const rights = direction === 'right-to-left' || direction === 'none' ? right.map(filled) : right;
     return [...lefts, ...rights];
   }
+}
+
+export const directions: Readonly<Record<string, Direction>> = {
+  JOIN_INNER: 'both',
+  JOIN_LEFT: 'right-to-left',
+  JOIN_RIGHT: 'left-to-right',
+};
+
+/** Columns that both sides have; undefined where a side's columns aren't all known. */
+export function common(left: readonly Item[], right: readonly Item[]): string[] | undefined {
+  if ([...left, ...right].some(one => one.open)) return undefined;
+  const of = (items: readonly Item[]) => new Set(items.flatMap(one => [...one.columns.keys()]));
+  const rights = of(right);
+  return [...of(left)].filter(name => rights.has(name));
+}
+
+/** Columns in which WHERE lets no NULL pass: an outer join's filling doesn't show in them. */
+export function solid(where: Node | undefined, scope: Scope): Set<Vertex> {
+  const found = new Set<Vertex>();
+  const add = (node: Node | undefined) => {
+    const at = node && 'ColumnRef' in node ? within(fields(node), scope.items)?.at : undefined;
+    if (at !== undefined) found.add(at);
+  };
+  for (const conjunct of conjuncts(where)) {
+    for (const pair of equals(conjunct)) pair.forEach(add);
+    if ('NullTest' in conjunct && conjunct.NullTest.nulltesttype === 'IS_NOT_NULL')
+      add(conjunct.NullTest.arg);
+  }
+  return found;
 }

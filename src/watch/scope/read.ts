@@ -1,5 +1,5 @@
 import type { Relation } from '../../catalog/relation.ts';
-import { calledIn, conjuncts, equals, fields, figured, names, windows } from './ast.ts';
+import { calledIn, conjuncts, fields, figured, names, windows } from './ast.ts';
 import { type Graph, type Vertex, vertex } from './graph.ts';
 import {
   type Column,
@@ -18,7 +18,7 @@ import {
   within,
 } from './names.ts';
 import { type Node, type RangeVar, type SelectStmt, parseSelect, rangeVars } from './parse.ts';
-import { type Direction, Joins } from './join.ts';
+import { Joins, common, directions, solid } from './join.ts';
 
 /**
  * Reads a query into the graph. What it can't follow it leaves opaque: the answer is then "not by key", never a wrong
@@ -289,33 +289,4 @@ export class Reader {
   #aggregated(list: unknown): boolean {
     return calledIn(list).some(call => !call.over && this.#aggregates.has(call.name));
   }
-}
-
-const directions: Readonly<Record<string, Direction>> = {
-  JOIN_INNER: 'both',
-  JOIN_LEFT: 'right-to-left',
-  JOIN_RIGHT: 'left-to-right',
-};
-
-/** Columns that both sides have; undefined where a side's columns aren't all known. */
-function common(left: readonly Item[], right: readonly Item[]): string[] | undefined {
-  if ([...left, ...right].some(one => one.open)) return undefined;
-  const of = (items: readonly Item[]) => new Set(items.flatMap(one => [...one.columns.keys()]));
-  const rights = of(right);
-  return [...of(left)].filter(name => rights.has(name));
-}
-
-/** Columns in which WHERE lets no NULL pass: an outer join's filling doesn't show in them. */
-function solid(where: Node | undefined, scope: Scope): Set<Vertex> {
-  const found = new Set<Vertex>();
-  const add = (node: Node | undefined) => {
-    const at = node && 'ColumnRef' in node ? within(fields(node), scope.items)?.at : undefined;
-    if (at !== undefined) found.add(at);
-  };
-  for (const conjunct of conjuncts(where)) {
-    for (const pair of equals(conjunct)) pair.forEach(add);
-    if ('NullTest' in conjunct && conjunct.NullTest.nulltesttype === 'IS_NOT_NULL')
-      add(conjunct.NullTest.arg);
-  }
-  return found;
 }
