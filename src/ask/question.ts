@@ -87,8 +87,14 @@ export const whole = (bound: Draft): string =>
 export function nextKey(bound: Draft, after: boolean): string {
   const columns = bound.key.map(({ name }) => quote(name)).join(', ');
   const from = bound.key.map(({ base }, i) => `$${i + 2}::text::${base}`).join(', ');
+  // A NULL ends no range: nothing is smaller than it.
+  const conditions = [
+    ...bound.key.filter(({ notNull }) => !notNull).map(({ name }) => `${quote(name)} is not null`),
+    ...(after ? [`(${columns}) > (${from})`] : []),
+  ];
+  const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
   return `select ${bound.key.map(({ name }) => `${quote(name)}::text`).join(', ')} from ${bound.table.quoted}
-    ${after ? `where (${columns}) > (${from})` : ''} order by ${columns} offset $1 - 1 limit 1`;
+    ${where} order by ${columns} offset $1 - 1 limit 1`;
 }
 
 interface Parts {

@@ -90,6 +90,16 @@ describe('every form agrees', () => {
       ),
     ).toBe(true);
   });
+  test('where a NULL stands where a range would end', async () => {
+    expect(
+      await same(
+        `create table t0 (k int, x int); insert into t0 values (1, 1), (3, null), (3, 1);`,
+        ['k', 'x'],
+        'broken',
+        'select k, x from t0',
+      ),
+    ).toBe(true);
+  });
 });
 
 test('a key that is asked twice in other words is asked once', () =>
