@@ -6,7 +6,7 @@ import { numbers, randomCase, rolledBack, setUp } from './case.ts';
 import { domains } from './tables.ts';
 import { cases } from './tape.ts';
 
-const runs = cases(450);
+const runs = cases(600);
 
 const db = await freshDatabase();
 beforeAll(() => db.sql(`create schema p; set search_path = p; ${domains}`));
