@@ -15,6 +15,7 @@ import { Service } from './service.ts';
 import { Bindings } from './roster/bindings.ts';
 import { Gate } from './roster/gate.ts';
 import { leave, retire, stand } from './roster/roster.ts';
+import { Leader } from './watch/leader.ts';
 import { Sweeper } from './watch/sweeper.ts';
 import { version } from './version.ts';
 
@@ -54,11 +55,12 @@ export async function createEngine(
 
   const limitMs = config.statementTimeoutMs;
   const healers = new Healers(pool, bindings, config, log, journal);
+  const leader = new Leader(pool, self, log);
   const sweeper = new Sweeper({
     pool: replica ?? pool,
     primary: pool,
     bindings,
-    self,
+    leader,
     config,
     log,
     find: async (bound, suspects) => {
@@ -67,6 +69,7 @@ export async function createEngine(
     },
     finish: (bound, since) => recheck(pool, bound, since, limitMs),
   });
+  leader.taken = () => sweeper.wake();
   const gate = new Gate(pool, url, config, log, () => healers.start());
 
   const services = [
@@ -94,9 +97,10 @@ export async function createEngine(
     },
     start() {
       for (const service of services) service.start();
+      leader.start();
       sweeper.start();
     },
-    stop: () => close([sweeper, healers, ...services]),
+    stop: () => close([sweeper, healers, ...services, leader]),
   };
 
   async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {

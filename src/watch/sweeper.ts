@@ -6,20 +6,20 @@ import { explain } from '../ask/mistake.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
-import type { Self } from '../roster/roster.ts';
 import { Service } from '../service.ts';
 import { type Pace, nextPace } from './chunk.ts';
 import { Duty } from './duty.ts';
-import { type Lease, dropLease, takeLease } from './lease.ts';
+import type { Leader } from './leader.ts';
+import type { Lease } from './lease.ts';
 import { afterTimeout, beginChunk, endChunk, sweepChunk } from './sweep.ts';
 
 export interface SweeperParts {
   /** Where rows are read: a replica, if there is one. */
   readonly pool: Pool;
-  /** Where the cursor and the lease are. */
+  /** Where the cursor is. */
   readonly primary: Pool;
   readonly bindings: Bindings;
-  readonly self: Self;
+  readonly leader: Leader;
   readonly config: Config;
   readonly log: Log;
   /** Takes what a chunk suspects. */
@@ -28,63 +28,50 @@ export interface SweeperParts {
   readonly finish: (bound: Bound, since: Date | null) => Promise<void>;
 }
 
-/** Seconds that a lease lasts; another process takes over when it has run out. */
-const leaseSeconds = 6;
-
 /** Sweeps invariant after invariant, chunk by chunk, within its duty cycle; only while it holds the lease. */
 export class Sweeper {
   readonly #parts: SweeperParts;
   readonly #duty: Duty;
   readonly #paces = new Map<string, Pace>();
-  readonly #keeper: Service;
   readonly #walker: Service;
-  #lease: Lease | undefined;
   #turn = 0;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
     this.#duty = new Duty(parts.primary, parts.config.sweepDuty);
-    this.#keeper = new Service('lease', 1_500, parts.log, () => this.#keep());
     this.#walker = new Service('sweep', 200, parts.log, () => this.#step());
   }
 
   start(): void {
-    this.#keeper.start();
     this.#walker.start();
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([this.#keeper.stop(), this.#walker.stop()]);
-    if (this.#lease) await dropLease(this.#parts.primary, this.#lease).catch(() => {});
+  wake(): void {
+    this.#walker.wake();
+  }
+
+  stop(): Promise<void> {
+    return this.#walker.stop();
   }
 
   /** One full pass over every invariant of this process, at full speed; waits for the lease. */
   async pass(): Promise<void> {
-    const { bindings } = this.#parts;
+    const { bindings, leader } = this.#parts;
     for (const bound of bindings.own) {
       let done = false;
       while (!done) {
-        await this.#keep();
-        if (!this.#lease)
+        await leader.keep();
+        if (!leader.lease)
           throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
-        done = (await this.#chunk(bound, this.#lease)).done;
+        done = (await this.#chunk(bound, leader.lease)).done;
       }
     }
-    if (this.#lease) await dropLease(this.#parts.primary, this.#lease);
-  }
-
-  async #keep(): Promise<void> {
-    const lease = await takeLease(this.#parts.primary, 'sweep', this.#parts.self.id, leaseSeconds);
-    if (lease && lease.fence !== this.#lease?.fence) {
-      this.#parts.log.debug(`sweeping (fence ${lease.fence})`);
-      this.#walker.wake();
-    }
-    this.#lease = lease;
+    await leader.drop();
   }
 
   /** One chunk of whichever invariant is next; how long to pause. */
   async #step(): Promise<number> {
-    const lease = this.#lease;
+    const { lease } = this.#parts.leader;
     if (!lease) return 500;
     const due = await this.#nextDue();
     if (!due) return 100;
@@ -111,7 +98,7 @@ export class Sweeper {
 
   /** `done`: with this pass, or for now; `tired`: it was too much, and others shall have their turn before it is tried again. */
   async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean; tired?: boolean }> {
-    const { pool, primary, config, log, bindings, find, finish } = this.#parts;
+    const { pool, primary, config, log, bindings, leader, find, finish } = this.#parts;
     const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
     try {
@@ -123,7 +110,7 @@ export class Sweeper {
       }
       if (chunk.cursor === undefined) await finish(bound, progress.passStartedAt);
       const pause = bound.everyMs ?? config.sweepPauseMs;
-      if (!(await endChunk(primary, bound, lease, chunk, next, pause))) this.#lease = undefined;
+      if (!(await endChunk(primary, bound, lease, chunk, next, pause))) leader.lost();
       return { ms: chunk.ms, done: chunk.cursor === undefined };
     } catch (error) {
       const slower = afterTimeout(error, pace, bound);
