@@ -52,32 +52,32 @@ const prints: Readonly<Record<number, (text: string) => string>> = {
 };
 
 /**
- * For a path with joins: the keys that the rows lead to, looked up in the current state. Each image is asked once. Superset:
- * a key may come up that is as it was.
+ * For a path with joins: the keys that the rows lead to, looked up in the current state. Superset: a key may come up that
+ * is as it was.
+ * @param starts values of the path's columns, in its order
+ * @returns each key once, with the last of the starts that leads to it
  */
 export async function lookUp(
   tx: Tx,
   path: Path,
-  columns: readonly string[],
-  images: readonly Image[],
-): Promise<Key[]> {
-  const at = path.columns.map(name => columns.indexOf(name));
-  const starts = new Map<string, Image>();
-  for (const image of images) {
-    const start = at.map(i => image[i] ?? null);
-    // NULL equals nothing, so it leads nowhere.
-    if (!start.includes(null)) starts.set(JSON.stringify(start), start);
-  }
-  if (starts.size === 0) return [];
+  starts: readonly Image[],
+): Promise<{ readonly key: Key; readonly start: number }[]> {
   const typed = path.columns.map((name, i) => ({ name, type: columnOf(path.relation, name)?.base, i }));
-  const from = `(select ${typed.map(({ name, type, i }) => `u.c${i}::${type} as ${quote(name)}`).join(', ')}
-    from unnest(${typed.map(({ i }) => `$${i + 1}::text[]`).join(', ')}) u(${typed.map(({ i }) => `c${i}`).join(', ')})) o`;
-  const keys = await ask(
+  let nth = '#';
+  while (path.columns.includes(nth)) nth += '#';
+  const from = `(select u.n as ${quote(nth)}, ${typed.map(({ name, type, i }) => `u.c${i}::${type} as ${quote(name)}`).join(', ')}
+    from unnest(${typed.map(({ i }) => `$${i + 1}::text[]`).join(', ')}) with ordinality
+      u(${typed.map(({ i }) => `c${i}`).join(', ')}, n)) o`;
+  const list = path.key.map(expression => `${expression}::text`).join(', ');
+  const rows = await ask(
     tx,
-    `select distinct ${path.key.map(expression => `${expression}::text`).join(', ')} from ${from} ${path.joins.join(' ')}`,
-    path.columns.map((_, i) => [...starts.values()].map(start => start[i] ?? null)),
+    `select max(o.${quote(nth)}), ${list} from ${from} ${path.joins.join(' ')}
+      group by ${path.key.map((_, i) => i + 2).join(', ')}`,
+    path.columns.map((_, i) => starts.map(start => start[i] ?? null)),
   );
-  return keys.filter(key => key.every((part, i) => part !== null || path.nulls[i]));
+  return rows
+    .map(([n, ...key]) => ({ key, start: Number(n) - 1 }))
+    .filter(({ key }) => key.every((part, i) => part !== null || path.nulls[i]));
 }
 
 /** The keys that rows can touch along one path, whatever it looks like. `images`: column → text. */
@@ -87,7 +87,7 @@ export async function keysVia(
   images: readonly Readonly<Record<string, string | null>>[],
 ): Promise<Key[]> {
   const starts = images.map(image => path.columns.map(name => image[name] ?? null));
-  if (path.joins.length > 0) return lookUp(tx, path, path.columns, starts);
+  if (path.joins.length > 0) return (await lookUp(tx, path, starts)).map(({ key }) => key);
   const keyOf = compile(path, path.columns);
   return starts.flatMap(start => {
     const key = keyOf(start);
