@@ -5,6 +5,17 @@ select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind as 
        greatest(c.reltuples, 0, (select sum(greatest(l.reltuples, pg_stat_get_live_tuples(l.oid)))
           from (select c.oid as relid union select relid from pg_partition_tree(c.oid)) t
           join pg_class l on l.oid = t.relid and l.relkind = 'r'))::float8 as rows,
+       coalesce((select json_agg(json_build_object(
+           'table', quote_ident(ln.nspname) || '.' || quote_ident(l.relname),
+           'logged', l.relpersistence = 'p',
+           'kind', l.relreplident,
+           'columns', coalesce((select json_agg(a.attname order by a.attnum)
+              from pg_index i join pg_attribute a on a.attrelid = l.oid and a.attnum = any(i.indkey::int2[])
+             where i.indrelid = l.oid and i.indisvalid and i.indimmediate
+               and case l.relreplident when 'd' then i.indisprimary when 'i' then i.indisreplident end), '[]')
+         ) order by l.oid)
+         from pg_class l join pg_namespace ln on ln.oid = l.relnamespace
+        where l.relkind = 'r' and l.oid in (select c.oid union select relid from pg_partition_tree(c.oid))), '[]') as identities,
        case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end as viewdef,
        coalesce((select json_agg(json_build_object(
            'name', a.attname,

@@ -15,6 +15,8 @@ export interface Relation {
   /** Estimated. */
   readonly rows: number;
   readonly viewdef: string | null;
+  /** What the log says of old rows: of the table, or of each of its partitions. */
+  readonly identities: readonly ReplicaIdentity[];
   readonly columns: readonly Column[];
   readonly indexes: readonly Index[];
   /** Foreign keys of other tables that point here. */
@@ -36,6 +38,17 @@ export interface Column {
   readonly identity: string;
   /** Has an equality operator; json, xml and the geometric types are compared as text. */
   readonly comparable: boolean;
+}
+
+export interface ReplicaIdentity {
+  /** `"schema"."table"`, ready for SQL. */
+  readonly table: string;
+  /** False: its changes don't go into the log at all. */
+  readonly logged: boolean;
+  /** pg_class.relreplident: d default (the primary key), i an index, f full, n nothing. */
+  readonly kind: 'd' | 'i' | 'f' | 'n';
+  /** Columns of the primary key or of that index; empty where there is none. */
+  readonly columns: readonly string[];
 }
 
 export interface Index {

@@ -68,8 +68,13 @@ interface Member {
   readonly hops: number;
 }
 
-const holder = (graph: Graph, { occurrence }: Member, target: Vertex): string | undefined =>
-  occurrence.relation.columns.find(({ name }) => graph.reach(vertex(occurrence, name)).has(target))?.name;
+const holder = (graph: Graph, { occurrence }: Member, target: Vertex): string | undefined => {
+  const holders = occurrence.relation.columns.filter(({ name }) =>
+    graph.reach(vertex(occurrence, name)).has(target),
+  );
+  // Replication doesn't tell the values of generated columns.
+  return (holders.find(({ generated }) => !generated) ?? holders[0])?.name;
+};
 
 /** The chain that ends at `last`, which holds the key in `columns`. */
 function assemble(graph: Graph, last: Member, columns: readonly string[], targets: readonly Vertex[]): Path {
@@ -103,11 +108,16 @@ function assemble(graph: Graph, last: Member, columns: readonly string[], target
   };
 }
 
-/** Pairs of columns, of `from` and of `to`, of which the one leads to the other. */
+/** Pairs of columns, of `from` and of `to`, of which the one leads to the other; generated ones where no others do. */
 function links(graph: Graph, from: Occurrence, to: Occurrence): [string, string][] {
-  return from.relation.columns.flatMap(({ name }) =>
-    [...graph.reach(vertex(from, name))]
-      .filter(reached => reached.startsWith(`${to.id}.`))
-      .map((reached): [string, string] => [name, reached.slice(reached.indexOf('.') + 1)]),
-  );
+  const linked = (generated: boolean) =>
+    from.relation.columns
+      .filter(column => column.generated === generated)
+      .flatMap(({ name }) =>
+        [...graph.reach(vertex(from, name))]
+          .filter(reached => reached.startsWith(`${to.id}.`))
+          .map((reached): [string, string] => [name, reached.slice(reached.indexOf('.') + 1)]),
+      );
+  const plain = linked(false);
+  return plain.length > 0 ? plain : linked(true);
 }

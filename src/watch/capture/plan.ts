@@ -1,0 +1,95 @@
+import { type ReplicaIdentity, columnOf } from '../../catalog/relation.ts';
+import { quote } from '../../db/pool.ts';
+import type { Bound } from '../../ask/bind.ts';
+import type { Capture, Watched } from './capture.ts';
+
+/**
+ * What capture has to tell of a table so that every invariant that reads it can be followed. Where an old row's path
+ * columns aren't told, a row that moves or goes leaves the key that it came from unasked; the others are followed still.
+ */
+export interface TablePlan extends Watched {
+  /** Of `columns`: those whose old values a slot doesn't tell as things are. Triggers tell all. */
+  readonly untold: readonly string[];
+  /** False: a slot can't tell of it, or publishing it would make the application's UPDATE and DELETE fail. */
+  readonly publishable: boolean;
+  /** What would make a slot tell all of it. Only `evenkeel install` may run them. */
+  readonly ddl: readonly string[];
+}
+
+/** A change that can't be followed to the keys that it touches. */
+export interface Unfollowed {
+  /** `"schema"."table"`, or a function. */
+  readonly table: string;
+  readonly why: string;
+}
+
+/** Every table that one of the invariants reads, ordered by name; the columns in the table's own order. */
+export function capturePlan(bounds: readonly Bound[]): TablePlan[] {
+  const relations = new Map(
+    bounds.flatMap(({ scope }) => scope.reads).map(relation => [relation.oid, relation] as const),
+  );
+  const plans: TablePlan[] = [];
+  for (const relation of relations.values()) {
+    if (!['r', 'p'].includes(relation.kind) || relation.schema === 'pg_catalog') continue;
+    const paths = bounds
+      .flatMap(({ scope }) => scope.paths)
+      .filter(path => path.relation.oid === relation.oid);
+    const needed = new Set(paths.flatMap(path => path.columns));
+    const columns = relation.columns.map(({ name }) => name).filter(name => needed.has(name));
+    const told = columns.filter(name => !columnOf(relation, name)?.generated);
+    const wanting = relation.identities.filter(
+      identity => !publishable(identity) || told.some(name => !tells(identity, name)),
+    );
+    plans.push({
+      relation,
+      columns,
+      untold: columns.filter(
+        name => !told.includes(name) || relation.identities.some(identity => !tells(identity, name)),
+      ),
+      publishable: relation.identities.every(publishable),
+      ddl: wanting
+        .filter(({ logged, kind }) => logged && kind !== 'f')
+        .map(({ table }) => `alter table ${table} replica identity full`),
+    });
+  }
+  return plans.sort((a, b) => (a.relation.quoted < b.relation.quoted ? -1 : 1));
+}
+
+/** Why changes of what an invariant reads can't all be followed with this kind of capture; none: all of them can. */
+export function unfollowed(
+  bound: Bound,
+  plans: readonly TablePlan[],
+  kind: Capture['kind'],
+): readonly Unfollowed[] {
+  if (kind === 'triggers') return bound.scope.blind;
+  const found = plans.flatMap(({ relation, untold, publishable }): Unfollowed[] => {
+    if (!bound.scope.reads.some(({ oid }) => oid === relation.oid)) return [];
+    const table = relation.quoted;
+    if (!publishable) return [{ table, why: unpublished(relation.identities) }];
+    const paths = bound.scope.paths.filter(path => path.relation.oid === relation.oid);
+    const missing = untold.filter(name => paths.some(path => path.columns.includes(name)));
+    const generated = missing.filter(name => columnOf(relation, name)?.generated);
+    const old = missing.filter(name => !generated.includes(name));
+    return [
+      ...(generated.length > 0 ? [{ table, why: `${list(generated)} is generated, and not told` }] : []),
+      ...(old.length > 0
+        ? [{ table, why: `the old ${list(old)} of a row that moves or goes is not told (replica identity)` }]
+        : []),
+    ];
+  });
+  return [...bound.scope.blind, ...found];
+}
+
+const list = (names: readonly string[]): string => names.map(quote).join(', ');
+
+const tells = ({ kind, columns }: ReplicaIdentity, name: string): boolean =>
+  kind === 'f' || columns.includes(name);
+
+const publishable = ({ kind, columns, logged }: ReplicaIdentity): boolean =>
+  logged && (kind === 'f' || columns.length > 0);
+
+function unpublished(identities: readonly ReplicaIdentity[]): string {
+  return identities.some(({ logged }) => !logged)
+    ? 'it is unlogged: a slot tells nothing of it'
+    : 'it has no replica identity: once published, its UPDATEs and DELETEs would fail';
+}
