@@ -33,7 +33,7 @@ export async function benchBloat(stage: Stage, rounds: number): Promise<Record<s
     const seconds = await stage.time(async () => {
       for (let i = 1; i <= times; i++) {
         await stage.sql('update orders set total = total + 1');
-        await find(pool, bound, { invariant: bound.name, keys }, 5_000);
+        await find(pool, bound, keys, 5_000);
         await healers.drain();
         if (i === 1 || i % Math.max(1, Math.floor(times / 10)) === 0) sizes.push(await size(stage));
       }

@@ -53,6 +53,19 @@ export const settings = {
     atLeast('0s'),
     'the least pause between two passes of one invariant',
   ),
+  capture: setting(
+    'EVENKEEL_CAPTURE',
+    'auto',
+    oneOf('auto', 'slot', 'triggers', 'sweeps'),
+    'how changes are found: by a replication `slot`, by `triggers`, by `sweeps` alone; `auto`: the first of these that is possible',
+  ),
+  directUrl: setting(
+    'EVENKEEL_DIRECT_URL',
+    '',
+    optional(postgresUrl),
+    'the database past any pooler, for the replication slot; default: `DATABASE_URL`',
+    true,
+  ),
   replicaUrl: setting('EVENKEEL_REPLICA_URL', '', optional(postgresUrl), 'a standby to sweep from', true),
   healers: setting('EVENKEEL_HEALERS', '2', whole(1, 64), 'heal transactions at once in this process'),
   batch: setting(
@@ -63,7 +76,7 @@ export const settings = {
   ),
   pool: setting(
     'EVENKEEL_POOL',
-    '6',
+    '8',
     whole(3, 500),
     'connections of this process, two more than twice the healers at least',
   ),

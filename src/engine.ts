@@ -6,6 +6,7 @@ import { migrate } from './db/migrate.ts';
 import { createPool, describe } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
 import { find } from './find/find.ts';
+import { Finder } from './find/finder.ts';
 import { recheck } from './find/recheck.ts';
 import { Healers } from './heal/healers.ts';
 import { expire } from './journal/expire.ts';
@@ -15,9 +16,17 @@ import { Service } from './service.ts';
 import { Bindings } from './roster/bindings.ts';
 import { Gate } from './roster/gate.ts';
 import { leave, retire, stand } from './roster/roster.ts';
+import { chooseCapture } from './watch/capture/choose.ts';
 import { Leader } from './watch/leader.ts';
 import { Sweeper } from './watch/sweeper.ts';
+import { Tracer } from './watch/tracer.ts';
+import { Watcher } from './watch/watcher.ts';
 import { version } from './version.ts';
+
+/** Between two passes over what capture follows anyway; ms. */
+const backstopMs = 15 * 60_000;
+/** Suspects wake the finder; this is only in case. */
+const idleMs = 1_000;
 
 /**
  * The system on one page.
@@ -26,8 +35,8 @@ import { version } from './version.ts';
  *   invariant   suspect   violation  outcome   entry
  *
  * Every process binds its invariants to the database, tells that it lives, and heals what is due. One of them, the
- * holder of the lease `sweep`, walks all rows: what it suspects is asked again and listed in the ledger; healers claim
- * from the ledger. They share nothing but the database.
+ * holder of the lease `sweep`, follows every change and walks all rows: what it suspects is asked again and listed in the
+ * ledger; healers claim from the ledger. They share nothing but the database.
  */
 export interface Engine {
   readonly bindings: Bindings;
@@ -56,6 +65,27 @@ export async function createEngine(
   const limitMs = config.statementTimeoutMs;
   const healers = new Healers(pool, bindings, config, log, journal);
   const leader = new Leader(pool, self, log);
+  const tracer = new Tracer(() => {
+    // A pause between two rounds is meant; waiting for something to do is not.
+    if (finder.idle) finding.wake();
+  });
+  const watcher = new Watcher({
+    pool,
+    bindings,
+    leader,
+    tracer,
+    log,
+    choose: plans => chooseCapture({ pool, url, config, log }, plans),
+  });
+  const finder = new Finder({
+    pool,
+    tracer,
+    log,
+    limitMs,
+    opened: () => healers.wake(),
+    fail: (name, error) => bindings.fail(name, error),
+  });
+  const finding = new Service('find', idleMs, log, () => finder.round());
   const sweeper = new Sweeper({
     pool: replica ?? pool,
     primary: pool,
@@ -63,13 +93,21 @@ export async function createEngine(
     leader,
     config,
     log,
-    find: async (bound, suspects) => {
-      const found = await find(pool, bound, suspects, limitMs);
-      if (found.opened > 0) healers.wake();
+    find: async (bound, keys) => {
+      const { opened } = await find(pool, bound, keys, limitMs);
+      if (opened.length === 0) return;
+      watcher.doubt(bound.name, opened);
+      healers.wake();
     },
+    // Where capture tells of every change, the sweep is the backstop.
+    pause: ({ name, everyMs }) =>
+      everyMs ?? (watcher.backs(name) ? Math.max(backstopMs, config.sweepPauseMs) : config.sweepPauseMs),
     finish: (bound, since) => recheck(pool, bound, since, limitMs),
   });
-  leader.taken = () => sweeper.wake();
+  leader.taken = () => {
+    watcher.wake();
+    sweeper.wake();
+  };
   const gate = new Gate(pool, url, config, log, () => healers.start());
 
   const services = [
@@ -98,9 +136,11 @@ export async function createEngine(
     start() {
       for (const service of services) service.start();
       leader.start();
+      watcher.start();
+      finding.start();
       sweeper.start();
     },
-    stop: () => close([sweeper, healers, ...services, leader]),
+    stop: () => close([sweeper, finding, watcher, healers, ...services, leader]),
   };
 
   async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {

@@ -18,5 +18,6 @@ on conflict (name) do update
    set hash = excluded.hash, says = excluded.says, on_table = excluded.on_table, key = excluded.key, heal = excluded.heal,
        mode = excluded.mode, guard = excluded.guard, in_force_since = clock_timestamp(), retired_at = null, held_at = null, held_why = null, failed_at = null,
        failed_why = null, cursor = null, pass_started_at = null, proved_at = null, passes = 0, found = null,
-       chunk_rows = 1000, next_pass_at = clock_timestamp()
+       chunk_rows = 1000, next_pass_at = clock_timestamp(), stale_since = null, stale_why = null, verified_at = null,
+       escapes = 0, escaped_at = null
  where i.hash <> excluded.hash or i.retired_at is not null

@@ -1,5 +1,5 @@
 -- Brings the ledger in line with a look. $1 invariant · $2 keys found right · $3 to $6 violations: key, kind,
--- evidence, wanted · $7 grace in ms. Keys are text[] written as text.
+-- evidence, wanted · $7 grace in ms · $8 their causes. Keys are text[] written as text.
 -- A subject that was undone or is held goes to that state. `changed_at` restarts when the violation looks different; grace
 -- then begins again, but no more than ten times: a row that never holds still is believed in the end.
 -- Ledger rows that a healer holds are left to it: a heal is short, and this look will come again.
@@ -13,8 +13,8 @@ with right_now as (
   delete from evenkeel.leave l using right_now r
    where l.invariant = $1 and l.key = r.key and l.entry is not null
 ), found as (
-  select key::text[] as key, kind, evidence::jsonb as evidence, wanted::jsonb as wanted
-    from unnest($3::text[], $4::text[], $5::text[], $6::text[]) f(key, kind, evidence, wanted)
+  select key::text[] as key, kind, evidence::jsonb as evidence, wanted::jsonb as wanted, cause::jsonb as cause
+    from unnest($3::text[], $4::text[], $5::text[], $6::text[], $8::text[]) f(key, kind, evidence, wanted, cause)
 ), lifted as (
   -- Undone subjects are left alone while what was restored still stands.
   delete from evenkeel.leave l using found f
@@ -36,16 +36,17 @@ with right_now as (
 ), changed as (
   update evenkeel.violation v
      set kind = o.kind, evidence = o.evidence, wanted = o.wanted, changed_at = clock_timestamp(),
+         cause = coalesce(v.cause, o.cause),
          state = case when v.state in ('undone', 'held') then o.state else v.state end,
          due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
                        then o.due_at else least(v.due_at, o.due_at) end
     from other o where v.id = o.id
 ), opened as (
-  insert into evenkeel.violation (invariant, key, state, kind, evidence, wanted, due_at)
+  insert into evenkeel.violation (invariant, key, state, kind, evidence, wanted, due_at, cause)
   select $1, f.key, coalesce(l.state, 'open'), f.kind, f.evidence, f.wanted,
-         clock_timestamp() + make_interval(secs => $7::float8 / 1000)
+         clock_timestamp() + make_interval(secs => $7::float8 / 1000), f.cause
     from found f left join left_alone l on l.key = f.key
    where not exists (select from evenkeel.violation v where v.invariant = $1 and v.key = f.key)
-  on conflict (invariant, key) do nothing returning 1
+  on conflict (invariant, key) do nothing returning key
 )
-select (select count(*) from opened)::int as opened, (select count(*) from cleared)::int as cleared
+select coalesce((select json_agg(key) from opened), '[]') as opened, (select count(*) from cleared)::int as cleared

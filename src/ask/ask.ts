@@ -11,12 +11,6 @@ export const keyId = (key: Key): string => JSON.stringify(key);
 /** Column → value as text. */
 export type Values = Readonly<Record<string, string | null>>;
 
-/** Keys of one invariant that may be violated: never an event, never a diff. All that follows reads the world again. */
-export interface Suspects {
-  readonly invariant: string;
-  readonly keys: readonly Key[];
-}
-
 /** What an invariant says of one key: how it is broken, what should be, what is. */
 export interface Violation {
   readonly key: Key;

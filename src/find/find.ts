@@ -1,11 +1,11 @@
 import { type Pool, type Tx, isCollision, transaction } from '../db/pool.ts';
-import { type Key, type Suspects, askKeys } from '../ask/ask.ts';
+import { type Key, askKeys } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { holdFlood } from './flood.ts';
-import { record } from './ledger.ts';
+import { type Causes, record } from './ledger.ts';
 
 export interface Found {
-  readonly opened: number;
+  readonly opened: readonly Key[];
   readonly cleared: number;
   /** Violated among the asked. */
   readonly violated: number;
@@ -15,19 +15,16 @@ export interface Found {
  * Suspects in, ledger out: asks the invariant again for exactly these keys, on the primary, and brings the ledger in
  * line. Ask and record share a transaction that ends by itself when this process is stopped, so no stale look is kept.
  */
-export async function find(pool: Pool, bound: Bound, suspects: Suspects, limitMs: number): Promise<Found> {
-  let total: Found = { opened: 0, cleared: 0, violated: 0 };
-  for (let i = 0; i < suspects.keys.length; i += batch) {
-    const keys = suspects.keys.slice(i, i + batch);
-    const one = await findSome(pool, bound, keys, limitMs);
-    total = {
-      opened: total.opened + one.opened,
-      cleared: total.cleared + one.cleared,
-      violated: total.violated + one.violated,
-    };
+export async function find(pool: Pool, bound: Bound, keys: readonly Key[], limitMs: number): Promise<Found> {
+  const total = { opened: [] as Key[], cleared: 0, violated: 0 };
+  for (let i = 0; i < keys.length; i += batch) {
+    const one = await findSome(pool, bound, keys.slice(i, i + batch), limitMs);
+    total.opened.push(...one.opened);
+    total.cleared += one.cleared;
+    total.violated += one.violated;
   }
   // Autovacuum would tell the planner in a minute; claims are made at once.
-  if (total.opened >= batch) await pool.query('analyze evenkeel.violation');
+  if (total.opened.length >= batch) await pool.query('analyze evenkeel.violation');
   return total;
 }
 const batch = 1000;
@@ -35,12 +32,7 @@ const batch = 1000;
 async function findSome(pool: Pool, bound: Bound, keys: readonly Key[], limitMs: number): Promise<Found> {
   try {
     const limits = { statement: limitMs, idle: 5_000, schemas: bound.schemas };
-    return await transaction(pool, limits, async (tx: Tx) => {
-      const found = await askKeys(tx, bound, keys);
-      const counts = await record(tx, bound, keys, found);
-      if (counts.opened > 0) await holdFlood(tx, bound);
-      return { ...counts, violated: found.size };
-    });
+    return await transaction(pool, limits, tx => look(tx, bound, keys));
   } catch (error) {
     // Too dear, or in a healer's way: halves get there.
     if (!isCollision(error) || keys.length === 1) throw error;
@@ -49,6 +41,25 @@ async function findSome(pool: Pool, bound: Bound, keys: readonly Key[], limitMs:
       await findSome(pool, bound, keys.slice(0, half), limitMs),
       await findSome(pool, bound, keys.slice(half), limitMs),
     ];
-    return { opened: a.opened + b.opened, cleared: a.cleared + b.cleared, violated: a.violated + b.violated };
+    return {
+      opened: [...a.opened, ...b.opened],
+      cleared: a.cleared + b.cleared,
+      violated: a.violated + b.violated,
+    };
   }
+}
+
+/** @param listed false: nothing of this invariant is listed, so a look that finds nothing has nothing to clear */
+export async function look(
+  tx: Tx,
+  bound: Bound,
+  keys: readonly Key[],
+  causes?: Causes,
+  listed = true,
+): Promise<Found> {
+  const found = await askKeys(tx, bound, keys);
+  if (found.size === 0 && !listed) return { opened: [], cleared: 0, violated: 0 };
+  const counts = await record(tx, bound, keys, found, causes);
+  if (counts.opened.length > 0) await holdFlood(tx, bound);
+  return { ...counts, violated: found.size };
 }

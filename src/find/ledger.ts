@@ -3,31 +3,36 @@ import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
 import { type Key, type Violation, keyId } from '../ask/ask.ts';
 
+/** keyId → what broke it, as it is kept (JSON): capture's word, where it has one. */
+export type Causes = ReadonlyMap<string, object>;
+
 /**
  * The ledger of violations is the queue. `record` brings it in line with a look at `asked` keys: opens what is new,
  * clears what came right, notes what changed. Set-based; repeated or merged calls do no harm.
- * @returns how many were opened and cleared
+ * @returns the keys that were opened, and how many were cleared
  */
 export async function record(
   tx: Tx,
   bound: Bound,
   asked: readonly Key[],
   found: ReadonlyMap<string, Violation>,
-): Promise<{ opened: number; cleared: number }> {
-  const violations = [...found.values()];
+  causes: Causes = new Map(),
+): Promise<{ opened: Key[]; cleared: number }> {
+  const violations = [...found];
   const silent = asked.filter(key => !found.has(keyId(key)));
-  const { rows } = await tx.query<{ opened: number; cleared: number }>(recordText, [
+  const { rows } = await tx.query<{ opened: Key[]; cleared: number }>(recordText, [
     bound.name,
     silent.map(arrayText),
-    violations.map(({ key }) => arrayText(key)),
-    violations.map(({ kind }) => kind),
-    violations.map(({ evidence }) => JSON.stringify(evidence)),
-    violations.map(({ wanted }) => JSON.stringify(wanted)),
+    violations.map(([, { key }]) => arrayText(key)),
+    violations.map(([, { kind }]) => kind),
+    violations.map(([, { evidence }]) => JSON.stringify(evidence)),
+    violations.map(([, { wanted }]) => JSON.stringify(wanted)),
     bound.invariant.graceMs,
+    violations.map(([id]) => (causes.has(id) ? JSON.stringify(causes.get(id)) : null)),
   ]);
-  const counts = rows[0] ?? { opened: 0, cleared: 0 };
-  if (counts.opened + counts.cleared > 0) await pulse(tx, bound.name, counts);
-  return counts;
+  const { opened, cleared } = rows[0] ?? { opened: [], cleared: 0 };
+  if (opened.length + cleared > 0) await pulse(tx, bound.name, { opened: opened.length, cleared });
+  return { opened, cleared };
 }
 const recordText = query('record');
 

@@ -14,6 +14,11 @@ export async function recheck(pool: Pool, bound: Bound, since: Date | null, limi
     );
     if (rows.length === 0) return;
     last = rows.at(-1)?.id ?? last;
-    await find(pool, bound, { invariant: bound.name, keys: rows.map(({ key }) => key) }, limitMs);
+    await find(
+      pool,
+      bound,
+      rows.map(({ key }) => key),
+      limitMs,
+    );
   }
 }

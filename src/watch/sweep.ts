@@ -83,8 +83,9 @@ export async function endChunk(
             last_busy_ms = case when $9 then pass_busy_ms + $6 else last_busy_ms end,
             last_pass_ms = case when $9
               then extract(epoch from clock_timestamp() - pass_started_at) * 1000 else last_pass_ms end,
-            next_pass_at = case when $9 then clock_timestamp() + make_interval(secs => $10::float8 / 1000)
-                                else next_pass_at end,
+            next_pass_at = case when not $9 or stale_since >= pass_started_at then next_pass_at
+                                else clock_timestamp() + make_interval(secs => $10::float8 / 1000) end,
+            stale_since = case when $9 and stale_since < pass_started_at then null else stale_since end,
             pass_started_at = case when $9 then null else pass_started_at end
       where name = $1 and hash = $11 and ${stillHeld(2)}`,
     [

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { type Pool, describe, isCollision } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
-import type { Suspects } from '../ask/ask.ts';
+import type { Key } from '../ask/ask.ts';
 import { explain } from '../ask/mistake.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -23,7 +23,9 @@ export interface SweeperParts {
   readonly config: Config;
   readonly log: Log;
   /** Takes what a chunk suspects. */
-  readonly find: (bound: Bound, suspects: Suspects) => Promise<void>;
+  readonly find: (bound: Bound, keys: readonly Key[]) => Promise<void>;
+  /** How long to pause between two passes; ms. */
+  readonly pause: (bound: Bound) => number;
   /** A pass, begun at `since`, is complete. */
   readonly finish: (bound: Bound, since: Date | null) => Promise<void>;
 }
@@ -98,7 +100,7 @@ export class Sweeper {
 
   /** `done`: with this pass, or for now; `tired`: it was too much, and others shall have their turn before it is tried again. */
   async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean; tired?: boolean }> {
-    const { pool, primary, config, log, bindings, leader, find, finish } = this.#parts;
+    const { pool, primary, log, bindings, leader, find, finish, pause } = this.#parts;
     const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
     try {
@@ -106,11 +108,10 @@ export class Sweeper {
       const next = chunk.cursor ? nextPace(pace, chunk.ms) : pace;
       this.#paces.set(bound.name, next);
       if (chunk.suspects.length > 0) {
-        await find(bound, { invariant: bound.name, keys: await this.#listable(bound, chunk.suspects) });
+        await find(bound, await this.#listable(bound, chunk.suspects));
       }
       if (chunk.cursor === undefined) await finish(bound, progress.passStartedAt);
-      const pause = bound.everyMs ?? config.sweepPauseMs;
-      if (!(await endChunk(primary, bound, lease, chunk, next, pause))) leader.lost();
+      if (!(await endChunk(primary, bound, lease, chunk, next, pause(bound)))) leader.lost();
       return { ms: chunk.ms, done: chunk.cursor === undefined };
     } catch (error) {
       const slower = afterTimeout(error, pace, bound);

@@ -77,7 +77,7 @@ async function look(pool: Pool, bound: Bound): Promise<void> {
     'select key from evenkeel.violation where invariant = $1',
     [bound.name],
   );
-  await find(pool, bound, { invariant: bound.name, keys: [...keys, ...rows.map(row => row.key)] }, 5_000);
+  await find(pool, bound, [...keys, ...rows.map(row => row.key)], 5_000);
 }
 
 /** Heals until nothing moves any more; backoffs are not waited for. */

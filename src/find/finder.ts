@@ -1,0 +1,204 @@
+import { keyId } from '../ask/ask.ts';
+import { explain } from '../ask/mistake.ts';
+import { type Pool, type Tx, describe, isCollision, isDown, transaction } from '../db/pool.ts';
+import type { Log } from '../log.ts';
+import { lookUp } from '../watch/scope/keys.ts';
+import type { Suspect } from '../watch/suspects.ts';
+import type { LookUp, Tracer, Watch } from '../watch/tracer.ts';
+import { look } from './find.ts';
+import { Pace } from './pace.ts';
+import { snapshotOf } from './snapshot.ts';
+
+export interface FinderParts {
+  readonly pool: Pool;
+  readonly tracer: Tracer;
+  readonly log: Log;
+  readonly limitMs: number;
+  /** Violations were opened. */
+  readonly opened: () => void;
+  /** The invariant can't be asked. */
+  readonly fail: (name: string, error: unknown) => Promise<void>;
+}
+
+/** So many keys in one look, at most. */
+const most = 1_000;
+/** One round of looks should be over in so many milliseconds: what is left comes next. */
+const roundMs = 250;
+
+/**
+ * Takes suspects, oldest first, and looks: each is asked again once its change can be seen. A commit is told before new
+ * snapshots see it (3 of 4,000 commits were missed by looking at once), so the snapshot is asked which are.
+ */
+export class Finder {
+  readonly #parts: FinderParts;
+  readonly #pace = new Pace();
+  readonly #sizes = new Map<string, number>();
+  /** Invariants that wait after a failure, until then. */
+  readonly #waits = new Map<string, number>();
+
+  /** The last round found nothing to do: whatever arrives may be looked at right away. */
+  idle = true;
+
+  constructor(parts: FinderParts) {
+    this.#parts = parts;
+  }
+
+  /** One round; how many milliseconds to pause, or undefined: there was nothing to do. */
+  async round(): Promise<number | undefined> {
+    this.idle = false;
+    const { tracer, pool, limitMs } = this.#parts;
+    const began = performance.now();
+    if (tracer.size === 0) {
+      this.idle = true;
+      return undefined;
+    }
+    const watches = tracer.watches
+      .filter(({ bound }) => (this.#waits.get(bound.name) ?? 0) <= began)
+      .filter(({ keys, lookUps }) => keys.ready(began) || lookUps.some(({ from }) => from.ready(began)))
+      .map(watch => ({ watch, since: oldest(watch) }))
+      .filter(({ since }) => since !== undefined)
+      .sort((a, b) => (a.since as number) - (b.since as number))
+      .map(({ watch }) => watch);
+    const [first] = watches;
+    if (!first) return shortly;
+    const round = new Round();
+    let opened = 0;
+    try {
+      const limits = { statement: limitMs, idle: 5_000, schemas: first.bound.schemas };
+      await transaction(pool, limits, async tx => {
+        const asked = performance.now();
+        const { visible, listed } = await snapshotOf(tx);
+        this.#pace.felt(performance.now() - asked);
+        for (const watch of watches) {
+          round.now = watch;
+          for (const one of watch.lookUps) await this.#trace(tx, round, watch, one, visible);
+          opened += await this.#look(tx, round, watch, visible, listed.has(watch.bound.name));
+          if (performance.now() - began > roundMs) break;
+        }
+      });
+    } catch (error) {
+      round.giveBack();
+      if (isDown(error) || !round.now) throw error;
+      await this.#failed(round.now, error);
+      return shortly;
+    }
+    round.finish();
+    for (const { watch } of round.looks) this.#waits.delete(watch.bound.name);
+    await this.#forget(round);
+    tracer.drained();
+    if (opened > 0) this.#parts.opened();
+    for (const { keys } of watches) keys.tidy(began);
+    return round.looks.length + round.traces.length > 0
+      ? this.#pace.pauseAfter(performance.now() - began)
+      : shortly;
+  }
+
+  /** Looks up which keys the waiting columns lead to; they are looked at in the same round. */
+  async #trace(
+    tx: Tx,
+    round: Round,
+    watch: Watch,
+    { path, from }: LookUp,
+    visible: (xid: string) => boolean,
+  ): Promise<void> {
+    const starts = from.take(this.#size(watch), performance.now(), visible);
+    if (starts.length === 0) return;
+    round.traces.push({ from, starts });
+    const keys = await lookUp(
+      tx,
+      path,
+      starts.map(({ key }) => key),
+    );
+    for (const { key, start } of keys) watch.keys.pass(key, starts[start] as Suspect);
+  }
+
+  async #look(
+    tx: Tx,
+    round: Round,
+    watch: Watch,
+    visible: (xid: string) => boolean,
+    listed: boolean,
+  ): Promise<number> {
+    const { bound, keys } = watch;
+    const began = performance.now();
+    const suspects = keys.take(this.#size(watch), began, visible);
+    if (suspects.length === 0) return 0;
+    const looked = { watch, suspects, until: 0 };
+    round.looks.push(looked);
+    const causes = new Map(suspects.map(one => [keyId(one.key), causeOf(one)]));
+    const { opened } = await look(
+      tx,
+      bound,
+      suspects.map(({ key }) => key),
+      causes,
+      listed,
+    );
+    const now = performance.now();
+    looked.until = now + this.#pace.restAfter((now - began) / suspects.length);
+    this.#sizes.set(bound.name, Math.min(most, this.#size(watch) * 2));
+    return opened.length;
+  }
+
+  #size({ bound }: Watch): number {
+    return this.#sizes.get(bound.name) ?? most;
+  }
+
+  /** Half as many next time; a single key that can't be asked waits a minute. */
+  async #failed(watch: Watch, error: unknown): Promise<void> {
+    const { log, fail } = this.#parts;
+    const { name } = watch.bound;
+    const size = this.#size(watch);
+    this.#sizes.set(name, Math.max(1, Math.floor(size / 8)));
+    if (isCollision(error) && size > 1) return;
+    this.#waits.set(name, performance.now() + 10_000);
+    const told = explain(error, watch.bound.invariant);
+    log.warn(`${name}: ${describe(told)}`);
+    await fail(name, told);
+  }
+
+  /** Kept suspects that were looked at need not be kept any more. */
+  async #forget({ looks }: Round): Promise<void> {
+    for (const { watch, suspects } of looks) {
+      const kept = suspects.filter(one => one.kept).map(({ key }) => key);
+      if (kept.length === 0) continue;
+      await this.#parts.pool.query(
+        `delete from evenkeel.suspect
+          where invariant = $1 and key in (select array(select jsonb_array_elements_text(k)) from jsonb_array_elements($2::jsonb) k)`,
+        [watch.bound.name, JSON.stringify(kept)],
+      );
+    }
+  }
+}
+const shortly = 20;
+
+/** What one round took: given back where its transaction doesn't commit. */
+class Round {
+  now: Watch | undefined;
+  readonly traces: { from: LookUp['from']; starts: Suspect[] }[] = [];
+  readonly looks: { watch: Watch; suspects: Suspect[]; until: number }[] = [];
+
+  finish(): void {
+    for (const { from, starts } of this.traces) from.done(starts, 0);
+    for (const { watch, suspects, until } of this.looks) watch.keys.done(suspects, until);
+  }
+
+  giveBack(): void {
+    for (const { from, starts } of this.traces) from.back(starts);
+    for (const { watch, suspects } of this.looks) watch.keys.back(suspects);
+  }
+}
+
+function oldest({ keys, lookUps }: Watch): number | undefined {
+  const times = [keys, ...lookUps.map(({ from }) => from)].flatMap(({ since }) => since ?? []);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+const causeOf = ({ cause, others }: Suspect): object => ({
+  xid: cause.xid,
+  at: cause.at,
+  table: cause.table,
+  operation: cause.operation,
+  ...(cause.role === undefined ? {} : { role: cause.role }),
+  ...(cause.application === undefined ? {} : { application: cause.application }),
+  ...(others > 0 ? { others } : {}),
+});

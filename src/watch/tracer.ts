@@ -1,0 +1,249 @@
+import type { Bound } from '../ask/bind.ts';
+import type { Key } from '../ask/ask.ts';
+import type { Image, Operation, Origin, Position, Sink, Watched } from './capture/capture.ts';
+import type { Path } from './scope/derive.ts';
+import { compile } from './scope/keys.ts';
+import { type Cause, Suspects } from './suspects.ts';
+
+/** What is suspected of one invariant. */
+export interface Watch {
+  readonly bound: Bound;
+  readonly keys: Suspects;
+  readonly lookUps: readonly LookUp[];
+}
+
+/** Columns from which keys are looked up along a path: in the current state, so only once the change is visible. */
+export interface LookUp {
+  readonly path: Path;
+  /** In the order of the path's columns. */
+  readonly from: Suspects;
+}
+
+/** What one table's rows mean to one invariant. */
+interface Follower {
+  readonly watch: Watch;
+  readonly direct: readonly ((image: Image) => Key | undefined)[];
+  readonly lookUps: readonly { readonly at: readonly number[]; readonly from: Suspects }[];
+}
+
+/** With so many suspects in memory, capture waits; the slot, or the queue, keeps the rest. */
+const most = 50_000;
+
+/**
+ * Turns what capture tells into suspects. It keeps no rows, only which keys have to be looked at, what can only be looked
+ * at as a whole, and up to where capture may be acknowledged meanwhile.
+ */
+export class Tracer implements Sink {
+  readonly #arrived: () => void;
+  #watches = new Map<string, Watch>();
+  #followers = new Map<string, readonly Follower[]>();
+  /** Invariants that have to be swept, and why: noted in the database before anything later is acknowledged. */
+  #stale = new Map<string, string>();
+  #lost: string | undefined;
+  #origin: Origin | undefined;
+  #causes = new Map<string, Cause>();
+  /** The last transaction that was told completely. */
+  #told: Position | undefined;
+  #room: { promise: Promise<void>; open: () => void } | undefined;
+
+  /** @param arrived called after each transaction */
+  constructor(arrived: () => void) {
+    this.#arrived = arrived;
+  }
+
+  get watches(): readonly Watch[] {
+    return [...this.#watches.values()];
+  }
+
+  of(name: string): Watch | undefined {
+    return this.#watches.get(name);
+  }
+
+  get told(): Position | undefined {
+    return this.#told;
+  }
+
+  /** From now on these; what is suspected of those that stay as they are is kept. */
+  follow(bounds: readonly Bound[], watched: readonly Watched[]): void {
+    const before = this.#watches;
+    this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name))]));
+    this.#followers = new Map(
+      watched.map(one => [one.relation.oid, this.watches.flatMap(watch => followerOf(watch, one) ?? [])]),
+    );
+  }
+
+  begin(origin: Origin): void {
+    this.#origin = origin;
+    this.#causes.clear();
+  }
+
+  row(
+    { relation }: Watched,
+    operation: Exclude<Operation, 'truncate'>,
+    old: Image | undefined,
+    now: Image | undefined,
+  ): void {
+    const followers = this.#followers.get(relation.oid);
+    if (!followers) return;
+    const cause = this.#cause(relation.quoted, operation);
+    const floor = this.#told ?? 0n;
+    const clock = performance.now();
+    for (const { watch, direct, lookUps } of followers) {
+      for (const keyOf of direct) {
+        const key = now && keyOf(now);
+        if (key) watch.keys.touch(key, cause, floor, clock);
+        const was = old && old !== now ? keyOf(old) : undefined;
+        if (was) watch.keys.touch(was, cause, floor, clock);
+      }
+      for (const { at, from } of lookUps) {
+        if (now)
+          from.touch(
+            at.map(i => now[i] ?? null),
+            cause,
+            floor,
+            clock,
+          );
+        if (old && old !== now)
+          from.touch(
+            at.map(i => old[i] ?? null),
+            cause,
+            floor,
+            clock,
+          );
+      }
+    }
+  }
+
+  all({ relation }: Watched, why: string): void {
+    for (const { watch } of this.#followers.get(relation.oid) ?? []) this.#stale.set(watch.bound.name, why);
+  }
+
+  commit(position: Position): void {
+    this.#told = position;
+    this.#arrived();
+  }
+
+  gap(why: string): void {
+    this.#lost = why;
+    this.#arrived();
+  }
+
+  full(): Promise<void> | undefined {
+    if (this.size < most) return undefined;
+    this.#arrived();
+    if (!this.#room) {
+      let open = () => {};
+      const promise = new Promise<void>(resolve => {
+        open = resolve;
+      });
+      this.#room = { promise, open };
+    }
+    return this.#room.promise;
+  }
+
+  /** To be called when suspects were looked at. */
+  drained(): void {
+    if (!this.#room || this.size > most / 2) return;
+    this.#room.open();
+    this.#room = undefined;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const { keys, lookUps } of this.#watches.values()) {
+      size += keys.size;
+      for (const { from } of lookUps) size += from.size;
+    }
+    return size;
+  }
+
+  /** It has to be swept: that is noted before anything later is acknowledged. */
+  sweep(name: string, why: string): void {
+    this.#stale.set(name, why);
+  }
+
+  /** Up to when all that was committed was looked at, invariant by invariant. */
+  verified(toldUntil: Date): Map<string, Date> {
+    return new Map(
+      this.watches.map(({ bound, keys, lookUps }) => {
+        const since = [keys, ...lookUps.map(({ from }) => from)].map(one => one.since ?? toldUntil.getTime());
+        return [bound.name, new Date(Math.min(...since, toldUntil.getTime()))];
+      }),
+    );
+  }
+
+  /** Nothing is suspected, and nothing was told: another process leads now, or another capture begins. */
+  forget(): void {
+    this.#watches.clear();
+    this.#followers.clear();
+    this.#stale.clear();
+    this.#lost = undefined;
+    this.#told = undefined;
+    this.#origin = undefined;
+    this.#room?.open();
+    this.#room = undefined;
+  }
+
+  /** What has to be swept: invariants by name, or all of them. Forgotten by `swept`. */
+  get toSweep(): { readonly stale: ReadonlyMap<string, string>; readonly gap: string | undefined } {
+    return { stale: new Map(this.#stale), gap: this.#lost };
+  }
+
+  /** It is noted in the database that they have to be swept. */
+  noted({ stale, gap }: Tracer['toSweep']): void {
+    for (const [name, why] of stale) if (this.#stale.get(name) === why) this.#stale.delete(name);
+    if (this.#lost === gap) this.#lost = undefined;
+  }
+
+  /** Capture may be acknowledged up to here; undefined: nothing was told yet, or a sweep has to be noted first. */
+  get floor(): Position | undefined {
+    if (this.#told === undefined || this.#stale.size > 0 || this.#lost !== undefined) return undefined;
+    let least = this.#told;
+    for (const { keys, lookUps } of this.#watches.values()) {
+      for (const suspects of [keys, ...lookUps.map(one => one.from)]) {
+        const { floor } = suspects;
+        if (floor !== undefined && floor < least) least = floor;
+      }
+    }
+    return least;
+  }
+
+  /** One object a transaction, table and operation: causes are compared by identity more often than not. */
+  #cause(table: string, operation: Operation): Cause {
+    const id = operation + table;
+    let cause = this.#causes.get(id);
+    if (!cause) {
+      if (!this.#origin) throw new Error('a row was told outside a transaction');
+      cause = { ...this.#origin, table, operation };
+      this.#causes.set(id, cause);
+    }
+    return cause;
+  }
+}
+
+function watchOf(bound: Bound, before: Watch | undefined): Watch {
+  const same = before?.bound.hash === bound.hash ? before : undefined;
+  const lookUps = bound.scope.paths
+    .filter(path => path.joins.length > 0)
+    .map(path => {
+      const id = idOf(path);
+      const known = same?.lookUps.find(one => idOf(one.path) === id);
+      return { path, from: known?.from ?? new Suspects() };
+    });
+  return { bound, keys: same?.keys ?? new Suspects(), lookUps };
+}
+
+const idOf = (path: Path): string => JSON.stringify([path.relation.oid, path.columns, path.key, path.joins]);
+
+function followerOf(watch: Watch, { relation, columns }: Watched): Follower | undefined {
+  if (!watch.bound.scope.reads.some(({ oid }) => oid === relation.oid)) return undefined;
+  return {
+    watch,
+    direct: watch.bound.scope.paths
+      .filter(path => path.relation.oid === relation.oid && path.joins.length === 0)
+      .map(path => compile(path, columns)),
+    lookUps: watch.lookUps
+      .filter(({ path }) => path.relation.oid === relation.oid)
+      .map(({ path, from }) => ({ at: path.columns.map(name => columns.indexOf(name)), from })),
+  };
+}

@@ -1,0 +1,228 @@
+import type { Key } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import { type Pool, describe } from '../db/pool.ts';
+import type { Log } from '../log.ts';
+import type { Bindings } from '../roster/bindings.ts';
+import { Service } from '../service.ts';
+import type { Capture } from './capture/capture.ts';
+import { type TablePlan, capturePlan, unfollowed } from './capture/plan.ts';
+import type { Leader } from './leader.ts';
+import {
+  forgetKept,
+  keep,
+  loadKept,
+  noteBacking,
+  noteEscapes,
+  noteGap,
+  noteKind,
+  noteProgress,
+  noteStale,
+} from './progress.ts';
+import type { Tracer, Watch } from './tracer.ts';
+
+/** What is to capture, and why that and nothing else; without a capture sweeps find everything. */
+export interface Choice {
+  readonly capture: Capture | undefined;
+  readonly why: string;
+}
+
+export interface WatcherParts {
+  readonly pool: Pool;
+  readonly bindings: Bindings;
+  readonly leader: Leader;
+  readonly tracer: Tracer;
+  readonly log: Log;
+  readonly choose: (plans: readonly TablePlan[]) => Promise<Choice>;
+}
+
+/** Suspects that wait for longer are kept in the database, so that they don't hold back a slot; ms. */
+const patienceMs = 1_000;
+/** Without a capture, it is asked again so often whether there can be one; ms. */
+const askAgainMs = 30_000;
+/** More suspects of one invariant than this that can't be looked at are given up for a sweep. */
+const mostKept = 10_000;
+
+/**
+ * While this process leads: starts a capture, tells the tracer what to follow, keeps what waits long, acknowledges what was
+ * looked at, and says up to when. Whatever it can't be sure of becomes "sweep everything", never a gap that nobody knows.
+ */
+export class Watcher {
+  readonly #parts: WatcherParts;
+  readonly #service: Service;
+  #capture: Capture | undefined;
+  #kind: Capture['kind'] | undefined;
+  #followed: readonly Bound[] = [];
+  #backed = new Set<string>();
+  #askAgainAt = 0;
+  #noted = 0;
+  #ended: unknown;
+  readonly #doubts = new Map<string, number>();
+
+  constructor(parts: WatcherParts) {
+    this.#parts = parts;
+    this.#service = new Service('capture', 200, parts.log, () => this.#tend());
+  }
+
+  start(): void {
+    this.#service.start();
+  }
+
+  wake(): void {
+    this.#service.wake();
+  }
+
+  async stop(): Promise<void> {
+    await this.#service.stop();
+    await this.#settle().catch(() => {});
+    await this.#end();
+  }
+
+  /** Does capture tell of every change that matters to it? */
+  backs(name: string): boolean {
+    return this.#capture !== undefined && this.#backed.has(name);
+  }
+
+  /** A sweep found these: did capture know? */
+  doubt(name: string, keys: readonly Key[]): void {
+    const watch = this.backs(name) ? this.#parts.tracer.of(name) : undefined;
+    if (!watch || watch.bound.scope.clock) return;
+    for (const key of keys) watch.keys.doubt(key);
+    this.#doubts.set(name, Date.now());
+  }
+
+  async #tend(): Promise<void> {
+    if (!this.#parts.leader.lease) return this.#end();
+    if (this.#ended !== undefined) {
+      const error = this.#ended;
+      await this.#end();
+      throw error;
+    }
+    if (this.#capture) await this.#follow(this.#capture);
+    else if (performance.now() >= this.#askAgainAt) await this.#begin();
+    await this.#settle();
+  }
+
+  async #begin(): Promise<void> {
+    const { pool, bindings, tracer, choose, log } = this.#parts;
+    const bounds = bindings.own;
+    const plans = capturePlan(bounds);
+    const { capture, why } = await choose(plans);
+    const kind = capture?.kind ?? 'sweeps';
+    const before = await noteKind(pool, kind, why);
+    await this.#noteBacking(bounds, plans, capture?.kind);
+    if (!capture) {
+      this.#askAgainAt = performance.now() + askAgainMs;
+      log.debug(`finding by sweeps: ${why}`);
+      return;
+    }
+    if (this.#kind !== kind) tracer.forget();
+    tracer.follow(bounds, plans);
+    if (before !== kind) tracer.gap(`capture by ${kind} begins`);
+    for (const { invariant, key, since, cause } of await loadKept(pool)) {
+      const at = new Date(cause.at);
+      tracer.of(invariant)?.keys.load(key, { ...cause, at }, since.getTime(), performance.now());
+    }
+    this.#capture = capture;
+    this.#kind = capture.kind;
+    this.#followed = bounds;
+    await capture.start(plans, tracer);
+    capture.ended.catch(error => {
+      if (this.#capture !== capture) return;
+      this.#ended = error ?? new Error('capture ended');
+      this.#service.wake();
+    });
+    log.debug(`capturing by ${kind}: ${why}`);
+  }
+
+  /** Definitions and tables change while we run. */
+  async #follow(capture: Capture): Promise<void> {
+    const { bindings, tracer } = this.#parts;
+    const bounds = bindings.own;
+    const same =
+      bounds.length === this.#followed.length && bounds.every((bound, i) => bound === this.#followed[i]);
+    if (same) return;
+    const plans = capturePlan(bounds);
+    tracer.follow(bounds, plans);
+    await capture.watch(plans);
+    this.#followed = bounds;
+    await this.#noteBacking(bounds, plans, capture.kind);
+  }
+
+  async #noteBacking(
+    bounds: readonly Bound[],
+    plans: readonly TablePlan[],
+    kind: Capture['kind'] | undefined,
+  ): Promise<void> {
+    const backings = bounds.map(bound => ({
+      name: bound.name,
+      unfollowed: kind
+        ? [...new Set(unfollowed(bound, plans, kind).map(({ table, why }) => `${table}: ${why}`))]
+        : [],
+    }));
+    await noteBacking(this.#parts.pool, kind !== undefined, backings);
+    this.#backed = new Set(backings.filter(one => one.unfollowed.length === 0).map(({ name }) => name));
+  }
+
+  /** What must be swept is noted, what waits long is kept, the rest is acknowledged. */
+  async #settle(): Promise<void> {
+    const { pool, tracer } = this.#parts;
+    const capture = this.#capture;
+    if (!capture) return;
+    const toldUntil = capture.toldUntil();
+    const { toSweep } = tracer;
+    if (toSweep.gap !== undefined) await noteGap(pool, toSweep.gap);
+    if (toSweep.stale.size > 0) await noteStale(pool, toSweep.stale);
+    tracer.noted(toSweep);
+    const now = performance.now();
+    for (const watch of tracer.watches) await this.#keep(watch, now);
+    const { floor } = tracer;
+    if (floor !== undefined) capture.acknowledge(floor);
+    if (now - this.#noted < 1_000) return;
+    this.#noted = now;
+    const verified = toldUntil ? tracer.verified(toldUntil) : new Map<string, Date>();
+    await noteProgress(pool, floor, tracer.size, verified);
+    await this.#settleDoubts(verified);
+  }
+
+  async #keep({ bound, keys, lookUps }: Watch, now: number): Promise<void> {
+    const { pool, tracer } = this.#parts;
+    const before = now - patienceMs;
+    const waiting = keys.holding(before);
+    const dear = bound.costs.lateral * keys.size > bound.costs.whole && keys.size > mostKept;
+    if (dear || (waiting.length > 0 && keys.size > 5 * mostKept)) {
+      tracer.sweep(bound.name, `${keys.size} keys changed: looking at everything is cheaper`);
+      keys.clear();
+      await forgetKept(pool, bound.name);
+    } else if (waiting.length > 0) {
+      await keep(pool, bound, waiting);
+      keys.letGo(waiting);
+    }
+    for (const { path, from } of lookUps) {
+      if (from.holding(now - 10 * patienceMs).length === 0) continue;
+      tracer.sweep(bound.name, `changes of ${path.relation.quoted} can't be followed in time`);
+      from.clear();
+    }
+  }
+
+  /** By now capture has told of everything that was committed when the sweep looked. */
+  async #settleDoubts(verified: ReadonlyMap<string, Date>): Promise<void> {
+    for (const [name, at] of this.#doubts) {
+      // The clocks of two machines differ a little.
+      if ((verified.get(name)?.getTime() ?? 0) < at + 5_000) continue;
+      this.#doubts.delete(name);
+      const escapes = this.#parts.tracer.of(name)?.keys.doubted() ?? 0;
+      if (escapes > 0) {
+        this.#backed.delete(name);
+        await noteEscapes(this.#parts.pool, name, escapes);
+      }
+    }
+  }
+
+  async #end(): Promise<void> {
+    const capture = this.#capture;
+    this.#capture = undefined;
+    this.#ended = undefined;
+    await capture?.stop().catch(error => this.#parts.log.debug(describe(error)));
+    if (!this.#parts.leader.lease) this.#parts.tracer.forget();
+  }
+}
