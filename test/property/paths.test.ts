@@ -121,6 +121,13 @@ describe('is followed', () => {
     );
     expect(told(scope)).toEqual(['line: o.acct_id o.n', 'hold: o.acct_id o.id']);
   });
+  test('a composite key in a grouped sub-query', async () => {
+    const scope = await read(
+      'select acct_id, n from line where (acct_id, n) in (select acct_id, id from hold group by 1, 2 having sum(amt) > 1)',
+      ['acct_id', 'n'],
+    );
+    expect(told(scope)).toEqual(['line: o.acct_id o.n', 'hold: o.acct_id o.id']);
+  });
   test('a key at the end of many tables', async () => {
     const joins = Array.from({ length: 6 }, (_, i) => `join hold h${i} on h${i}.acct_id = a.id`).join(' ');
     const scope =

@@ -22,6 +22,8 @@ export interface Path {
   readonly key: readonly string[];
   /** Of each key column: a NULL in it is a key that can be met; elsewhere it only says that the row matters to none. */
   readonly nulls: readonly boolean[];
+  /** The type of each key column, by oid: a bigint may hold what is no integer key. */
+  readonly families: readonly (number | undefined)[];
   /** Look-ups on the way; none: the row itself holds the key. */
   readonly joins: readonly string[];
   /** Tables that are looked into. */
@@ -33,7 +35,13 @@ export type Derived = { readonly path: Path } | { readonly relation: Relation; r
 /** Hops. */
 const deepest = 4;
 
-export function derive(graph: Graph, occurrence: Occurrence, keys: readonly Output[]): Derived {
+/** @param families of the key columns */
+export function derive(
+  graph: Graph,
+  occurrence: Occurrence,
+  keys: readonly Output[],
+  families: Path['families'],
+): Derived {
   const fail = (why: string) => ({ relation: occurrence.relation, why });
   for (const { name, at, nulls } of keys) {
     if (at === undefined) return fail(`the key ${name} is computed or depends on other rows`);
@@ -45,7 +53,7 @@ export function derive(graph: Graph, occurrence: Occurrence, keys: readonly Outp
   for (const member of members) {
     const columns = targets.map(target => holder(graph, member, target));
     if (columns.every(column => column !== undefined))
-      return { path: assemble(graph, member, columns, targets) };
+      return { path: { ...assemble(graph, member, columns, targets), families } };
     for (const { name } of member.occurrence.relation.columns) {
       for (const reached of graph.reach(vertex(member.occurrence, name))) {
         met.add(reached);
@@ -77,7 +85,12 @@ const holder = (graph: Graph, { occurrence }: Member, target: Vertex): string | 
 };
 
 /** The chain that ends at `last`, which holds the key in `columns`. */
-function assemble(graph: Graph, last: Member, columns: readonly string[], targets: readonly Vertex[]): Path {
+function assemble(
+  graph: Graph,
+  last: Member,
+  columns: readonly string[],
+  targets: readonly Vertex[],
+): Omit<Path, 'families'> {
   const chain: Member[] = [];
   for (let member: Member | undefined = last; member; member = member.from) chain.unshift(member);
   const needed = new Set<string>();

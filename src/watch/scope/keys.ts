@@ -16,11 +16,13 @@ export function compile(path: Path, columns: readonly string[]): (image: Image) 
   const parts = path.key.map((expression, i) => {
     const name = path.columns.find(one => `o.${quote(one)}` === expression) ?? '';
     const at = columns.indexOf(name);
+    const family = columnOf(path.relation, name)?.family ?? 0;
     if (at === -1) throw new Error(`${path.relation.quoted}: an image without ${expression}`);
-    return { at, nulls: path.nulls[i] === true, print: prints[columnOf(path.relation, name)?.family ?? 0] };
+    const most = family === path.families[i] ? undefined : largest[path.families[i] ?? 0];
+    return { at, nulls: path.nulls[i] === true, print: prints[family], most };
   });
   const [only] = parts;
-  if (only && parts.length === 1 && !only.print) {
+  if (only && parts.length === 1 && !only.print && only.most === undefined) {
     const { at, nulls } = only;
     return image => {
       const value = image[at] ?? null;
@@ -29,9 +31,9 @@ export function compile(path: Path, columns: readonly string[]): (image: Image) 
   }
   return image => {
     const key: (string | null)[] = [];
-    for (const { at, nulls, print } of parts) {
+    for (const { at, nulls, print, most } of parts) {
       const value = image[at] ?? null;
-      if (value === null && !nulls) return undefined;
+      if (value === null ? !nulls : exceeds(value, most)) return undefined;
       key.push(value !== null && print ? print(value) : value);
     }
     return key;
@@ -50,6 +52,12 @@ const prints: Readonly<Record<number, (text: string) => string>> = {
   /** character(n), padded */
   1042: text => text.replace(/ +$/, ''),
 };
+
+/** Whole numbers of a wider column that can be no key: to ask for one would be an error. By oid of the key's type. */
+const largest: Readonly<Record<number, number>> = { 21: 32_767, 23: 2_147_483_647 };
+
+const exceeds = (value: string, most: number | undefined): boolean =>
+  most !== undefined && (Number(value) > most || Number(value) < -most - 1);
 
 /**
  * For a path with joins: the keys that the rows lead to, looked up in the current state. Superset: a key may come up that
@@ -77,7 +85,11 @@ export async function lookUp(
   );
   return rows
     .map(([n, ...key]) => ({ key, start: Number(n) - 1 }))
-    .filter(({ key }) => key.every((part, i) => part !== null || path.nulls[i]));
+    .filter(({ key }) =>
+      key.every((part, i) =>
+        part === null ? path.nulls[i] : !exceeds(part, largest[path.families[i] ?? 0]),
+      ),
+    );
 }
 
 /** The keys that rows can touch along one path, whatever it looks like. `images`: column → text. */

@@ -260,12 +260,16 @@ export class Reader {
     const { testexpr, subselect, operName } = node.SubLink;
     const plain = !operName?.length || names(operName).join() === '=';
     const inner = subselect && 'SelectStmt' in subselect ? subselect.SelectStmt : undefined;
-    const test = testexpr && 'ColumnRef' in testexpr ? lookUp(fields(testexpr), scope)?.at : undefined;
-    if (!inner || !plain || test === undefined) return false;
+    if (!inner || !plain || !testexpr) return false;
+    const tests = 'RowExpr' in testexpr ? (testexpr.RowExpr.args ?? []) : [testexpr];
+    const found = tests.map(one => ('ColumnRef' in one ? lookUp(fields(one), scope)?.at : undefined));
+    if (found.every(at => at === undefined)) return false;
     this.#visited.add(inner);
     const { list, ragged } = this.#select(inner, scope, scope.ctes, inText);
-    const at = ragged ? undefined : list[0]?.at;
-    if (at !== undefined) this.#graph.edge(at, test);
+    for (const [i, test] of found.entries()) {
+      const at = ragged ? undefined : list[i]?.at;
+      if (at !== undefined && test !== undefined) this.#graph.edge(at, test);
+    }
     return true;
   }
 

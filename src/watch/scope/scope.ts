@@ -42,7 +42,8 @@ export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]):
       output?.at !== undefined && family !== undefined && sameEquality(graph.family(output.at), family);
     return output && alike ? output : { name, ...opaque };
   });
-  const derived = graph.occurrences.map(occurrence => derive(graph, occurrence, keys));
+  const families = key.map(({ family }) => family);
+  const derived = graph.occurrences.map(occurrence => derive(graph, occurrence, keys, families));
   const reads = new Map(
     [...graph.occurrences.map(one => one.relation), ...missed].map(one => [one.oid, one]),
   );
