@@ -2,7 +2,7 @@ import type { Pool } from '../db/pool.ts';
 import type { Log } from '../log.ts';
 import type { Self } from '../roster/roster.ts';
 import { Service } from '../service.ts';
-import { type Lease, dropLease, takeLease } from './lease.ts';
+import { type Lease, dropLease, mayLead, takeLease } from './lease.ts';
 
 /** Seconds that a lease lasts; another process takes over when it has run out. */
 const leaseSeconds = 6;
@@ -39,6 +39,7 @@ export class Leader {
   }
 
   async keep(): Promise<void> {
+    if (!(await mayLead(this.#pool, this.#self.id))) return this.drop();
     const lease = await takeLease(this.#pool, 'sweep', this.#self.id, leaseSeconds);
     const fresh = lease && lease.fence !== this.#lease?.fence;
     this.#lease = lease;

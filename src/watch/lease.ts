@@ -30,6 +30,22 @@ export async function takeLease(
   return rows[0];
 }
 
+/**
+ * Of several processes the one leads that carries the most of what is in force: of two versions deployed at once the newer,
+ * for the older one knows nothing of the newer wordings.
+ */
+export async function mayLead(pool: Pool, holder: string): Promise<boolean> {
+  const { rows } = await pool.query<{ may: boolean }>(
+    `with carried as (
+       select p.id, (select count(*) from evenkeel.invariant i
+                      where i.retired_at is null and p.definitions->>i.name = i.hash) as n
+         from evenkeel.process p where p.id = $1 or p.heartbeat_at > clock_timestamp() - interval '10 seconds')
+     select coalesce((select n from carried where id = $1), 0) >= coalesce(max(n), 0) as may from carried`,
+    [holder],
+  );
+  return rows[0]?.may ?? true;
+}
+
 /** Lets go at once, so that another needn't wait. */
 export async function dropLease(pool: Pool, lease: Lease): Promise<void> {
   await pool.query(

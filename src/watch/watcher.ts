@@ -55,7 +55,7 @@ export class Watcher {
   #backed = new Set<string>();
   #askAgainAt = 0;
   #noted = 0;
-  #ended: unknown;
+  #ended: Error | undefined;
   readonly #doubts = new Map<string, number>();
 
   constructor(parts: WatcherParts) {
@@ -128,7 +128,7 @@ export class Watcher {
     await capture.start(plans, tracer);
     capture.ended.catch(error => {
       if (this.#capture !== capture) return;
-      this.#ended = error ?? new Error('capture ended');
+      this.#ended = error instanceof Error ? error : new Error(String(error));
       this.#service.wake();
     });
     log.debug(`capturing by ${kind}: ${why}`);

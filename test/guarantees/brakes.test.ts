@@ -1,5 +1,5 @@
 /** What keeps Evenkeel from writing, whatever is declared: observe mode, the brake, a strange database, a newer version. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { readHome, settleHome } from '../../src/roster/home.ts';
 import { pidOf, untilBlocked } from '../support/blocked.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
@@ -198,4 +198,23 @@ test('a newer definition waits for the heal in flight, and none under the older 
   expect(await older.heal('it')).toMatchObject({ claimed: 0 });
   expect(await (await newer).heal('it')).toMatchObject({ healed: 1 });
   expect(await b(db)).toBe(3);
+});
+
+test('the newer version leads: the older one knows nothing of the newer wordings', async () => {
+  const db = await wrong();
+  const older = await keelOn(db, times(2)).engine();
+  older.start();
+  const newer = await keelOn(db, times(3)).engine();
+  onTestFinished(() => Promise.all([older.stop(), newer.stop()]).then(() => undefined));
+  await until(async () => (await db.sql('select from evenkeel.lease')).length > 0, {
+    what: 'the older to lead',
+  });
+  newer.start();
+  await until(
+    async () => (await db.sql('select from evenkeel.invariant where proved_at is not null')).length > 0,
+    {
+      what: 'the newer wording to be swept',
+    },
+  );
+  expect(await db.sql('select says from evenkeel.invariant')).toEqual([{ says: 'b is 3 times a' }]);
 });
