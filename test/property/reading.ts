@@ -39,7 +39,7 @@ export const told = (scope: Scope): string[] => [
     [
       `${relation.name}:`,
       ...key.map(one => one.replaceAll('"', '')),
-      ...through.map(one => `via ${one.name}`),
+      ...through.map(one => `via ${one.relation.name}`),
     ].join(' '),
   ),
   ...scope.blind.map(({ table, why }) => `${table.replace(/^public\./, '')}! ${why}`),

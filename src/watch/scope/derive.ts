@@ -26,8 +26,15 @@ export interface Path {
   readonly families: readonly (number | undefined)[];
   /** Look-ups on the way; none: the row itself holds the key. */
   readonly joins: readonly string[];
-  /** Tables that are looked into. */
-  readonly through: readonly Relation[];
+  /** Tables that are looked into, in order. */
+  readonly through: readonly Hop[];
+}
+
+/** A table on the way: rows whose `enters` columns are equal to what came before; their `leaves` columns lead on. */
+export interface Hop {
+  readonly relation: Relation;
+  readonly enters: readonly string[];
+  readonly leaves: readonly string[];
 }
 
 export type Derived = { readonly path: Path } | { readonly relation: Relation; readonly why: string };
@@ -93,31 +100,38 @@ function assemble(
 ): Omit<Path, 'families'> {
   const chain: Member[] = [];
   for (let member: Member | undefined = last; member; member = member.from) chain.unshift(member);
-  const needed = new Set<string>();
-  const refer = (place: number, column: string) => {
-    if (place === 0) needed.add(column);
-    return `${place === 0 ? 'o' : `t${place}`}.${quote(column)}`;
+  const leaves = chain.map(() => new Set<string>());
+  const named = (place: number, column: string) => `${place === 0 ? 'o' : `t${place}`}.${quote(column)}`;
+  const leave = (place: number, column: string) => {
+    leaves[place]?.add(column);
+    return named(place, column);
   };
-  const joins = chain.slice(1).map((member, i) => {
-    const on = chain
-      .slice(0, i + 1)
+  const equalities = chain.map((member, i) =>
+    chain
+      .slice(0, i)
       .flatMap((other, place) =>
-        links(graph, other.occurrence, member.occurrence).map(
-          ([theirs, mine]) => `${refer(i + 1, mine)} = ${refer(place, theirs)}`,
-        ),
-      );
-    return `join ${member.occurrence.relation.quoted} t${i + 1} on ${on.join(' and ')}`;
+        links(graph, other.occurrence, member.occurrence).map(([theirs, mine]) => ({ place, theirs, mine })),
+      ),
+  );
+  const joins = equalities.slice(1).map((on, i) => {
+    const text = on.map(({ place, theirs, mine }) => `${named(i + 1, mine)} = ${leave(place, theirs)}`);
+    return `join ${chain[i + 1]?.occurrence.relation.quoted} t${i + 1} on ${text.join(' and ')}`;
   });
+  const key = columns.map(column => leave(chain.length - 1, column));
   return {
     relation: (chain[0] as Member).occurrence.relation,
-    key: columns.map(column => refer(chain.length - 1, column)),
+    key,
     nulls: columns.map((name, i) => {
       const column = last.occurrence.relation.columns.find(one => one.name === name);
       return !column?.notNull && graph.reachOfNull(vertex(last.occurrence, name)).has(targets[i] as Vertex);
     }),
     joins,
-    columns: [...needed],
-    through: chain.slice(1).map(member => member.occurrence.relation),
+    columns: [...(leaves[0] ?? [])],
+    through: chain.slice(1).map(({ occurrence }, i) => ({
+      relation: occurrence.relation,
+      enters: [...new Set(equalities[i + 1]?.map(({ mine }) => mine))],
+      leaves: [...(leaves[i + 1] ?? [])],
+    })),
   };
 }
 

@@ -85,7 +85,7 @@ test('keys behind other tables are looked up at once, each with a start that lea
     ),
   });
   const path = pathsOf(one!, 'entry')[0]!;
-  expect([path.columns, path.through.map(({ name }) => name)]).toEqual([['acct_id'], ['acct']]);
+  expect([path.columns, path.through.map(({ relation }) => relation.name)]).toEqual([['acct_id'], ['acct']]);
   const starts = ['1', '1', '2', '3', '4', null, '77'].map(value => [value]);
   const found = await inTransaction(db, tx => lookUp(tx, path, starts));
   // Account 3 has no customer, and that of account 4 is no integer.
