@@ -6,6 +6,8 @@ select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.re
        i.pass_started_at as "passStartedAt", i.pass_rows::float8 as "passRows", i.pass_found::float8 as "passFound",
        i.last_pass_ms as "lastPassMs", i.last_busy_ms as "lastBusyMs",
        nullif(i.next_pass_at, '-infinity') as "nextPassAt",
+       i.backed_by as "backedBy", i.unfollowed, i.verified_at as "verifiedAt", i.stale_since as "staleSince",
+       i.stale_why as "staleWhy", i.escapes,
        coalesce(t.rows, 0) as rows, v.open, v.approved, v.parked, v.undone, v.held,
        p.opened, p.cleared, p.healed, p.written, c.carriers, c.older
   from evenkeel.invariant i

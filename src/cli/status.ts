@@ -1,4 +1,13 @@
-import { type Overview, type Standing, isFine, overview, standings } from '../find/overview.ts';
+import {
+  type Capturing,
+  type CauseCount,
+  type Overview,
+  type Standing,
+  causes,
+  isFine,
+  overview,
+  standings,
+} from '../find/overview.ts';
 import { type Home, readHome } from '../roster/home.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
@@ -10,29 +19,36 @@ import { between, clock, moment, span } from './time.ts';
 
 /** `evenkeel status [name]` */
 export async function run({ args: [name], config, out }: Call): Promise<0 | 1> {
-  const { seen, home } = await withPool(config, async pool => ({
+  const { seen, home, broke } = await withPool(config, async pool => ({
     seen: await overview(pool, name),
     home: await readHome(pool, requireUrl(config)),
+    broke: name === undefined ? [] : await causes(pool, name),
   }));
   const fine = seen.invariants.every(isFine);
   if (out.json) {
-    out.value({ ...seen, home: { known: home.known, database: home.database, host: home.host }, fine });
+    out.value({
+      ...seen,
+      ...(name === undefined ? {} : { causes: broke }),
+      home: { known: home.known, database: home.database, host: home.host },
+      fine,
+    });
   } else {
     for (const line of head(seen, home, out)) out.line(line);
     out.line();
     if (name === undefined) for (const line of list(seen, out)) out.line(line);
-    else for (const one of seen.invariants) for (const line of detail(one, seen.at, out)) out.line(line);
+    else for (const one of seen.invariants) for (const line of detail(one, seen, broke, out)) out.line(line);
   }
   return fine ? 0 : 1;
 }
 
-function head({ database, stopped, processes, at }: Overview, home: Home, out: Out): string[] {
+function head({ database, stopped, processes, capture, at }: Overview, home: Home, out: Out): string[] {
   const alive = processes.map(({ host, pid, sweeps }) => `${clean(host)}/${pid}${sweeps ? ' (sweeps)' : ''}`);
   const lines = [
     alive.length === 0
       ? `${clean(database)}: ${out.paint('yellow', 'no process is running; start `evenkeel up`')}`
       : `${clean(database)}: ${count(alive.length, 'process', 'processes')} alive: ${alive.join(', ')}`,
   ];
+  lines.push(...wrap(changes(capture, at), out.columns));
   if (stopped) {
     const text = `stopped ${between(stopped.at, at)} ago by ${clean(stopped.by)}: nothing is written until select evenkeel.start()`;
     lines.push(...wrap(text, out.columns).map(line => out.paint('red', line)));
@@ -42,6 +58,17 @@ function head({ database, stopped, processes, at }: Overview, home: Home, out: O
     lines.push(...wrap(text, out.columns).map(line => out.paint('red', line)));
   }
   return lines;
+}
+
+/** How changes are told, and up to when they were looked at. */
+function changes({ kind, why, verifiedAt, position, waiting, gap }: Capturing, at: Date): string {
+  if (kind === 'sweeps') return `changes are found by sweeps: ${clean(why)}`;
+  const till = verifiedAt
+    ? `, looked at up to ${between(verifiedAt, at)} ago${position === null ? '' : ` (${position})`}`
+    : ', none looked at yet';
+  const rest = waiting > 0 ? `, ${count(waiting, 'suspect')} waiting` : '';
+  const lost = gap ? `; some may have been missed until ${moment(gap.at)} (${clean(gap.why)})` : '';
+  return `changes are told by ${kind === 'slot' ? 'a replication slot' : 'triggers'}${till}${rest}${lost}`;
 }
 
 function list(seen: Overview, out: Out): string[] {
@@ -88,13 +115,17 @@ function remarks(one: Standing): string[] {
     ...(listed >= mostListed && met > listed
       ? [`${grouped(met)} broken rows were met; the first ${grouped(listed)} are listed`]
       : []),
+    ...(one.unsure ? [`every row is looked at again: ${clean(one.unsure.why)}`] : []),
+    ...(one.escapes > 0
+      ? [`capture missed ${count(one.escapes, 'violation')}; it rests on sweeps until its definition changes`]
+      : []),
     ...(one.older > 0
       ? [`${count(one.older, 'process', 'processes')} with an older definition: standing down`]
       : []),
   ];
 }
 
-function detail(one: Standing, at: Date, out: Out): string[] {
+function detail(one: Standing, { at, capture }: Overview, broke: readonly CauseCount[], out: Out): string[] {
   const { hour } = one;
   const rows: [string, string][] = [
     ['says', clean(one.says)],
@@ -110,9 +141,11 @@ function detail(one: Standing, at: Date, out: Out): string[] {
     [
       'sure',
       one.provedAt
-        ? `every row was looked at since ${moment(one.provedAt)}; found by sweeping`
+        ? `every row was looked at since ${moment(one.provedAt)}; ${count(one.escapes, 'violation')} missed by capture`
         : 'not every row was looked at yet',
     ],
+    ['changes', followed(one, capture, at)],
+    ...broke.map((cause): [string, string] => ['broken by', because(cause)]),
     ['sweep', sweeping(one, at)],
     [
       'processes',
@@ -132,6 +165,18 @@ function detail(one: Standing, at: Date, out: Out): string[] {
       .map(([state, n]) => `${grouped(n)} ${state}`)
       .join(', ');
   }
+}
+
+function followed(one: Standing, { kind }: Capturing, at: Date): string {
+  if (kind === 'sweeps') return 'found by sweeping';
+  const till = one.verifiedAt ? `looked at up to ${between(one.verifiedAt, at)} ago` : 'none looked at yet';
+  const but = one.unfollowed.map(why => `; not followed, so found by sweeping: ${clean(why)}`).join('');
+  return `${till}${but}${one.unsure ? `; unsure since ${moment(one.unsure.since)}: ${clean(one.unsure.why)}` : ''}`;
+}
+
+function because({ table, operation, role, application, violations }: CauseCount): string {
+  const by = [role, application].filter(one => one !== null && one !== '').map(one => clean(one as string));
+  return `${operation} of ${clean(table)}${by.length > 0 ? ` by ${by.join(', ')}` : ''}: ${count(violations, 'violation')} this hour`;
 }
 
 function sweeping({ sweep }: Standing, at: Date): string {

@@ -12,6 +12,7 @@ export interface Overview {
   readonly stopped: { readonly at: Date; readonly by: string } | null;
   /** Those that told within ten seconds that they live. */
   readonly processes: readonly Process[];
+  readonly capture: Capturing;
   readonly invariants: readonly Standing[];
 }
 
@@ -22,6 +23,33 @@ export interface Process {
   readonly startedAt: Date;
   /** It is the one that sweeps. */
   readonly sweeps: boolean;
+}
+
+/** How changes are told. */
+export interface Capturing {
+  readonly kind: 'slot' | 'triggers' | 'sweeps';
+  /** Why that and nothing else. */
+  readonly why: string;
+  /** Without a gap since then. */
+  readonly since: Date | null;
+  /** An LSN with a slot: everything up to there was looked at, or is kept. */
+  readonly position: string | null;
+  /** Changes committed until then were looked at. */
+  readonly verifiedAt: Date | null;
+  /** Suspects in memory. */
+  readonly waiting: number;
+  /** The last time that changes were lost, or may have been. */
+  readonly gap: { readonly at: Date; readonly why: string } | null;
+}
+
+/** What broke violations of the last hour, the most frequent first. */
+export interface CauseCount {
+  readonly table: string;
+  readonly operation: string;
+  /** Known to triggers only. */
+  readonly role: string | null;
+  readonly application: string | null;
+  readonly violations: number;
 }
 
 /** What an invariant is doing, each with its meaning. `why` beside it says more where there is more to say. */
@@ -59,6 +87,15 @@ export interface Standing {
   };
   /** Every row was looked at since then; null: not yet. */
   readonly provedAt: Date | null;
+  /** Whether each change is followed to what it touches; else only sweeps are sure to find everything, and why. */
+  readonly backedBy: 'capture' | 'sweeps';
+  readonly unfollowed: readonly string[];
+  /** Changes committed until then were looked at; null: changes aren't captured. */
+  readonly verifiedAt: Date | null;
+  /** Changes may have been missed since: until a sweep begun later is complete. */
+  readonly unsure: { readonly since: Date; readonly why: string } | null;
+  /** Violations that only a sweep found although capture should have told of them. */
+  readonly escapes: number;
   readonly sweep: Sweep;
   /** Living processes that stand for it, and those that carry an older wording and stand down. */
   readonly carriers: number;
@@ -84,6 +121,11 @@ export async function overview(pool: Pool, name?: string): Promise<Overview> {
     `select current_database()::text as database, clock_timestamp() as at, pulled_at as "pulledAt", pulled_by as "pulledBy"
        from evenkeel.brake`,
   );
+  const { rows: captures } = await pool.query<Told>(
+    `select kind, why, since, verified_at as "verifiedAt", waiting::float8 as waiting, gap_at as "gapAt", gap_why as "gapWhy",
+            case when kind = 'slot' then '0/0'::pg_lsn + position else null end::text as position
+       from evenkeel.capture`,
+  );
   const { rows: processes } = await pool.query<Process>(
     `select p.host, p.pid, p.version, p.started_at as "startedAt",
             exists (select from evenkeel.lease l where l.name = 'sweep' and l.holder = p.id
@@ -92,15 +134,32 @@ export async function overview(pool: Pool, name?: string): Promise<Overview> {
   );
   const { rows } = await pool.query<Row>(query('overview'), [name ?? null]);
   if (name !== undefined && rows.length === 0) throw await unknownInvariant(pool, name);
-  const head = heads[0];
-  if (!head) throw new Error('evenkeel.brake has lost its row');
+  const [head] = heads;
+  const [told] = captures;
+  if (!head || !told) throw new Error('evenkeel.brake or evenkeel.capture has lost its row');
+  const { gapAt, gapWhy, ...capture } = told;
   return {
     database: head.database,
     at: head.at,
+    capture: { ...capture, gap: gapAt && { at: gapAt, why: gapWhy ?? '' } },
     stopped: head.pulledAt && { at: head.pulledAt, by: head.pulledBy ?? 'somebody' },
     processes,
     invariants: rows.map(standing),
   };
+}
+
+/** Violations of the last hour by what broke them; those that were found by sweeping have no known cause. */
+export async function causes(pool: Pool, name: string): Promise<CauseCount[]> {
+  const { rows } = await pool.query<CauseCount>(
+    `select cause->>'table' as table, cause->>'operation' as operation, cause->>'role' as role,
+            cause->>'application' as application, count(*)::int as violations
+       from (select cause from evenkeel.violation where invariant = $1
+             union all
+             select cause from evenkeel.entry where invariant = $1 and at > clock_timestamp() - interval '1 hour') x
+      where cause is not null group by 1, 2, 3, 4 order by 5 desc limit 5`,
+    [name],
+  );
+  return rows;
 }
 
 /** The error that says so, with a guess. */
@@ -116,6 +175,8 @@ export async function unknownInvariant(pool: Pool, name: string): Promise<Evenke
   );
 }
 
+type Told = Omit<Capturing, 'gap'> & { gapAt: Date | null; gapWhy: string | null };
+
 interface Head {
   database: string;
   at: Date;
@@ -123,10 +184,12 @@ interface Head {
   pulledBy: string | null;
 }
 
-type Row = Omit<Standing, 'state' | 'why' | 'hour' | 'sweep'> &
+type Row = Omit<Standing, 'state' | 'why' | 'hour' | 'sweep' | 'unsure'> &
   Standing['hour'] &
   Omit<Sweep, 'running' | 'nextAt'> & {
     retiredAt: Date | null;
+    staleSince: Date | null;
+    staleWhy: string | null;
     heldAt: Date | null;
     heldWhy: string | null;
     failedAt: Date | null;
@@ -154,6 +217,7 @@ function standing(row: Row): Standing {
     carriers,
     older,
   } = row;
+  const { backedBy, unfollowed, verifiedAt, staleSince, staleWhy, escapes } = row;
   const { opened, cleared, healed, written, passes, found, lastPassMs, lastBusyMs, rows } = row;
   const running = row.passStartedAt && { since: row.passStartedAt, rows: row.passRows, found: row.passFound };
   return {
@@ -171,6 +235,11 @@ function standing(row: Row): Standing {
     held,
     hour: { opened, cleared, healed, written },
     provedAt,
+    backedBy,
+    unfollowed,
+    verifiedAt,
+    unsure: staleSince && { since: staleSince, why: staleWhy ?? '' },
+    escapes,
     sweep: { passes, found, lastPassMs, lastBusyMs, nextAt: row.nextPassAt, running, rows },
     carriers,
     older,
