@@ -13,7 +13,10 @@ export interface Watched {
   readonly columns: readonly string[];
 }
 
-/** Values of `Watched.columns` as column text. */
+/**
+ * Values of `Watched.columns` as column text. Null also where an old value isn't told, as the relation's replica identities
+ * say beforehand; where less is told than they say, `all` stands for the row.
+ */
 export type Image = readonly (string | null)[];
 
 export type Operation = 'insert' | 'update' | 'delete' | 'truncate';
@@ -35,8 +38,8 @@ export type Position = bigint;
 export interface Sink {
   begin(origin: Origin): void;
   /**
-   * A row as it was and as it is. `old` is undefined for inserts, and for an update whose path columns' old values the
-   * capture doesn't know; where it knows that they didn't change, it gives `now` twice.
+   * A row as it was and as it is. `old` is undefined for inserts, and for an update of which no old value is told, though
+   * not all are known to be as they were; where capture knows that none changed, it gives `now` twice.
    */
   row(
     table: Watched,
