@@ -66,6 +66,12 @@ export const settings = {
     'the database past any pooler, for the replication slot; default: `DATABASE_URL`',
     true,
   ),
+  slotMaxLag: setting(
+    'EVENKEEL_SLOT_MAX_LAG',
+    '4GB',
+    bytes,
+    'the most WAL that the replication slot may hold back before it is given up and everything is swept',
+  ),
   replicaUrl: setting('EVENKEEL_REPLICA_URL', '', optional(postgresUrl), 'a standby to sweep from', true),
   healers: setting('EVENKEEL_HEALERS', '2', whole(1, 64), 'heal transactions at once in this process'),
   batch: setting(
@@ -225,6 +231,14 @@ function whole(least: number, most: number): (text: string) => number {
     if (number >= least && number <= most) return number;
     throw new Fault(`expected a whole number from ${least} to ${most}`);
   };
+}
+
+/** As Postgres writes sizes: powers of 1024. */
+function bytes(text: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,6})\s*([MGT])B$/.exec(text) ?? [];
+  const size = Number(number) * 1024 ** (2 + 'MGT'.indexOf(unit));
+  if (size >= 16 * 2 ** 20) return size;
+  throw new Fault('expected a size of 16MB or more, such as 512MB or 4GB');
 }
 
 function share(text: string): number {

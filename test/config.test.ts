@@ -25,6 +25,7 @@ describe('settings', () => {
       sweepPauseMs: 1000,
       capture: 'auto',
       directUrl: undefined,
+      slotMaxLag: 4 * 2 ** 30,
       replicaUrl: undefined,
       healers: 2,
       batch: 1000,

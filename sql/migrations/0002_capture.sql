@@ -9,7 +9,8 @@ create table evenkeel.capture (       -- one row
   verified_at timestamptz,            -- so was every change committed until then
   waiting bigint not null default 0,  -- suspects and look-ups in memory
   gap_at timestamptz,                 -- the last time that changes were lost, or may have been
-  gap_why text
+  gap_why text,
+  slot jsonb                          -- the slot that tells them, and the tables as it knows them; src/watch/capture/slot/memory.ts
 );
 insert into evenkeel.capture default values;
 
