@@ -17,7 +17,7 @@ export class Notes implements Sink {
   readonly gaps: string[] = [];
   readonly commits: Position[] = [];
   open = false;
-  /** What `full` answers. */
+  /** What `full` answers in the middle of a transaction. */
   hold: Promise<void> | undefined;
 
   begin({ xid, at }: { xid: string; at: Date }): void {
@@ -42,7 +42,7 @@ export class Notes implements Sink {
     this.gaps.push(why);
   }
   full(): Promise<void> | undefined {
-    return this.hold;
+    return this.open && this.lines.length > 0 ? this.hold : undefined;
   }
 }
 
