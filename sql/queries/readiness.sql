@@ -1,0 +1,18 @@
+-- The triggers of trigger capture on each of the tables $1 (their oids) and its partitions, and what would make them blind.
+select w.oid::int8 as relation, format('%I.%I', n.nspname, c.relname) as member, c.relkind = 'f' as foreign,
+       exists (select from pg_inherits i join pg_class o on o.oid in (i.inhparent, i.inhrelid) and o.oid <> c.oid
+                where c.oid in (i.inhparent, i.inhrelid) and not c.relispartition and c.relkind = 'r') as inherits,
+       exists (select from pg_subscription_rel s where s.srrelid = c.oid) as subscribed,
+       coalesce((select json_agg(json_build_object('name', t.tgname, 'enabled', t.tgenabled, 'function', p.proname, 'body', p.prosrc,
+                'arguments', encode(t.tgargs, 'hex'),
+                'lacks', case when not p.prosecdef or not has_schema_privilege(p.proowner, 'evenkeel', 'usage')
+                           or not has_table_privilege(p.proowner, 'evenkeel.change', 'insert')
+                           or not has_function_privilege(p.proowner, 'evenkeel.change_missed(oid, text, text, text)', 'execute')
+                           or not has_sequence_privilege(p.proowner, 'evenkeel.change_lost', 'update')
+                         then pg_get_userbyid(p.proowner) end))
+            from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+           where t.tgrelid = c.oid and t.tgname like 'evenkeel\_%' and not t.tgisinternal), '[]') as triggers
+  from unnest($1::oid[]) w(oid)
+  cross join lateral (select w.oid as relid union select relid from pg_partition_tree(w.oid)) m
+  join pg_class c on c.oid = m.relid join pg_namespace n on n.oid = c.relnamespace
+ order by c.oid <> w.oid, member

@@ -1,0 +1,81 @@
+import { query } from '../../../db/migrate.ts';
+import type { Tx } from '../../../db/pool.ts';
+import type { Operation, Watched } from '../capture.ts';
+import { events, triggerFunction, triggerName } from './function.ts';
+
+/** Whether every change of a table is told; `why` not, in one sentence without the table's name. */
+export interface Readiness {
+  readonly table: Watched;
+  readonly why: string | undefined;
+  /** No triggers could see all of its changes, and none are installed. */
+  readonly blind: boolean;
+}
+
+/**
+ * Which of the tables have complete triggers that capture the columns (more of them do no harm), on every partition.
+ * Only complete ones can be captured: of others some changes aren't told.
+ */
+export async function readiness(tx: Tx, watched: readonly Watched[]): Promise<Readiness[]> {
+  const { rows } = await tx.query<{ there: boolean }>(
+    `select to_regclass('evenkeel.change') is not null and to_regclass('evenkeel.change_lost') is not null
+        and to_regprocedure('evenkeel.change_missed(oid, text, text, text)') is not null as there`,
+  );
+  if (!rows[0]?.there)
+    return watched.map(table => ({ table, why: 'the schema evenkeel is not complete', blind: false }));
+  const found = await tx.query<Member>(query('readiness'), [watched.map(({ relation }) => relation.oid)]);
+  return watched.map(table => {
+    const members = found.rows.filter(({ relation }) => relation === table.relation.oid);
+    if (members.length === 0) return { table, why: 'it is not there any more', blind: true };
+    const unseen = members.flatMap(member => unseeable(member) ?? [])[0];
+    const why = unseen ?? members.flatMap(member => incomplete(table, member) ?? [])[0];
+    return { table, why, blind: unseen !== undefined };
+  });
+}
+
+interface Member {
+  readonly relation: string;
+  readonly member: string;
+  readonly foreign: boolean;
+  readonly inherits: boolean;
+  readonly subscribed: boolean;
+  readonly triggers: readonly {
+    readonly name: string;
+    readonly enabled: string;
+    readonly function: string;
+    readonly body: string;
+    /** As pg_trigger.tgargs has them, in hexadecimal. */
+    readonly arguments: string;
+    readonly lacks: string | null;
+  }[];
+}
+
+/** Why triggers can't see all of it. */
+function unseeable({ member, foreign, inherits, subscribed }: Member): string | undefined {
+  // Nor may there be any: Postgres raises where a statement with transition tables reaches a foreign table.
+  if (foreign) return `${member} is a foreign table`;
+  if (inherits)
+    return `${member} inherits or is inherited from, and a statement fires the triggers of one table`;
+  if (subscribed) return `rows of ${member} come by logical replication, which fires no statement triggers`;
+  return undefined;
+}
+
+function incomplete(table: Watched, { member, triggers }: Member): string | undefined {
+  for (const event of events) {
+    const trigger = triggers.find(({ name }) => name === triggerName(event));
+    if (!trigger) return `${member} has no trigger ${triggerName(event)}`;
+    if (trigger.enabled !== 'A') return `the trigger ${trigger.name} of ${member} is not enabled always`;
+    const columns = argumentsOf(trigger.arguments);
+    const lacking = table.columns.filter(name => !columns.includes(name));
+    if (lacking.length > 0) return `the triggers of ${member} do not capture ${lacking.join(', ')}`;
+    if (!isOurs(trigger, { ...table, columns }, event))
+      return `the trigger ${trigger.name} of ${member} is not of this version`;
+    if (trigger.lacks !== null) return `the role ${trigger.lacks}, as which triggers run, may not append`;
+  }
+  return undefined;
+}
+
+/** Each ends with a NUL. */
+const argumentsOf = (hex: string) => Buffer.from(hex, 'hex').toString().split('\0').slice(0, -1);
+
+const isOurs = (trigger: Member['triggers'][number], table: Watched, event: Operation): boolean =>
+  trigger.body === triggerFunction(table, event).body && trigger.function.startsWith(`capture_${event}_`);
