@@ -10,7 +10,7 @@ const here = async (db: FreshDatabase) =>
   parseLsn((await db.sql('select pg_current_wal_insert_lsn()::text as lsn'))[0].lsn);
 
 /** Two transactions whose commit records lie right behind one another: the one's end is the other's start. */
-async function adjacent(db: FreshDatabase, a: pg.Client, b: pg.Client, ids: [number, number]): Promise<void> {
+async function adjacent(a: pg.Client, b: pg.Client, ids: [number, number]): Promise<void> {
   await Promise.all([a, b].map((client, i) => client.query(`begin; insert into t values (${ids[i]})`)));
   await a.query('commit');
   await b.query('commit');
@@ -30,7 +30,7 @@ test('of two transactions with adjacent commit records the first is acknowledged
     async () => {
       ids = [ids[1] + 1, ids[1] + 2];
       const from = one.notes.commits.length;
-      await adjacent(db, a, b, ids);
+      await adjacent(a, b, ids);
       await one.line(`t insert → ${ids[1]}`);
       await until(() => one.notes.commits.length >= from + 2, { what: 'both commits' });
       const [first, second] = one.notes.commits.slice(from) as [bigint, bigint];

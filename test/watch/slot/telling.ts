@@ -50,14 +50,14 @@ export interface Telling {
   readonly capture: SlotCapture;
   readonly notes: Notes;
   /** Everything that was told so far. */
-  acknowledge(): void;
+  readonly acknowledge: () => void;
   /** Waits until a line holds this. */
-  line(part: string): Promise<string>;
+  readonly line: (part: string) => Promise<string>;
   /** Writes something and waits until it is told: so is all before it. */
-  settle(): Promise<void>;
-  watch(tables: Readonly<Record<string, readonly string[]>>): Promise<void>;
+  readonly settle: () => Promise<void>;
+  readonly watch: (tables: Readonly<Record<string, readonly string[]>>) => Promise<void>;
   /** As if the process had died: nothing more is acknowledged or remembered. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a capture of some columns of some tables; `fence` is watched beside them. */

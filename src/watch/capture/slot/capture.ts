@@ -6,7 +6,7 @@ import { Service } from '../../../service.ts';
 import type { Capture, Position, Sink, Watched } from '../capture.ts';
 import { type Memory, recall, remember } from './memory.ts';
 import { Decoder } from './pgoutput.ts';
-import { type Publication, align, publicationName } from './publication.ts';
+import { type Publication, type Refusals, align, publicationName } from './publication.ts';
 import { type Slot, busy, createSlot, dropSlot, findSlots } from './slot.ts';
 import { Stream } from './stream.ts';
 import { Teller } from './teller.ts';
@@ -46,6 +46,7 @@ export class SlotCapture implements Capture {
   #watched: readonly Watched[] = [];
   #slot: Slot | undefined;
   #publication = '';
+  readonly #refusals: Refusals = new Map();
   #unpublished: ReadonlyMap<string, string> = new Map();
   #marks: Record<string, string> = {};
   /** Oid of a table that is told only of transactions from `xmax` on. */
@@ -91,7 +92,7 @@ export class SlotCapture implements Capture {
     const teller = new Teller(sink);
     teller.watch(watched);
     await this.#stream.open();
-    const publication = await align(pool, watched);
+    const publication = await align(pool, watched, this.#refusals);
     const [slot, why] = await this.#ready(publication, await recall(pool));
     teller.told = this.#acknowledged = parseLsn(slot.confirmed ?? '0/0');
     this.#teller = teller;
@@ -209,7 +210,7 @@ export class SlotCapture implements Capture {
     const { pool, maxLag } = this.#means;
     const slot = this.#slot;
     if (!slot || this.#stopped) return;
-    const publication = await align(pool, this.#watched);
+    const publication = await align(pool, this.#watched, this.#refusals);
     if (publication.oid !== this.#publication || publication.made) {
       return this.#fail(
         new EvenkeelError('slot-given-up', 'the publication was dropped or changed while it was read'),

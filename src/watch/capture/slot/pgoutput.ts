@@ -187,6 +187,7 @@ export class Decoder<L extends Layout> {
 
   #skip(bytes: number): void {
     this.#at += bytes;
+    if (this.#at > this.#bytes.length) throw new Error('pgoutput: a message that is too short');
   }
 
   #expect(kind: number, wanted: number): void {

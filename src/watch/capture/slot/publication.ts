@@ -32,41 +32,51 @@ interface Seen {
   mark: string;
 }
 
+/** Oid of a table that may not be added → why, and when to try again (performance.now()). */
+export type Refusals = Map<string, { why: string; again: number }>;
+const refusedMs = 30_000;
+
 /** Makes the publication as it should be, as far as it may. Waits for no lock for longer than two seconds. */
-export async function align(pool: Pool, watched: readonly Watched[]): Promise<Publication> {
+export async function align(
+  pool: Pool,
+  watched: readonly Watched[],
+  refusals: Refusals,
+): Promise<Publication> {
   const run = (text: string) =>
     transaction(pool, { statement: 10_000, lock: 2_000, schemas: ['public'] }, tx => tx.query(text));
-  const before = await look(pool, watched);
-  let changed = false;
-  const alter = async (what: string) => {
-    changed = true;
-    await run(`alter publication ${publicationName} ${what}`);
-  };
-  const made = before.oid === undefined || !before.whole;
-  if (before.oid === undefined)
-    await run(`${forget}; create publication ${publicationName} with ${before.options}`);
-  else if (!before.whole) await run(`${forget}; alter publication ${publicationName} set ${before.options}`);
-
-  const refused = new Map<string, string>();
-  for (const name of before.strays) await alter(`drop table only ${name}`);
+  const { oid, whole, strays, tables, options } = await look(pool, watched);
+  if (oid === undefined || !whole) {
+    const how =
+      oid === undefined
+        ? `create publication ${publicationName} with`
+        : `alter publication ${publicationName} set`;
+    await run(`${forget}; ${how} ${options}`);
+    return { ...(await align(pool, watched, refusals)), made: true };
+  }
+  let changed = strays.length > 0;
+  for (const name of strays) await run(`alter publication ${publicationName} drop table only ${name}`);
   for (const { relation } of watched) {
-    const seen = before.tables.get(relation.oid);
+    const seen = tables.get(relation.oid);
     if (!seen || (seen.why === null) === (seen.member !== null)) continue;
+    if ((refusals.get(relation.oid)?.again ?? 0) > performance.now()) continue;
     const verb = seen.why === null ? 'add' : 'drop';
     try {
-      await alter(`${verb} table only ${relation.quoted}`);
+      await run(`alter publication ${publicationName} ${verb} table only ${relation.quoted}`);
+      refusals.delete(relation.oid);
+      changed = true;
     } catch (error) {
       if (verb === 'drop') throw error;
-      refused.set(relation.oid, `it can't be published: ${describe(error)}`);
+      const why = `it can't be published: ${describe(error)}`;
+      refusals.set(relation.oid, { why, again: performance.now() + refusedMs });
     }
   }
-  const after = made || changed ? await look(pool, watched) : before;
-  if (after.oid === undefined) throw new Error(`the publication ${publicationName} is gone`);
-  const tables = [...after.tables.values()].map(({ oid, why, member, mark }): [string, Published] => [
+  // Once more, for tables change meanwhile.
+  if (changed) return align(pool, watched, refusals);
+  const published = [...tables.values()].map(({ oid, why, member, mark }): [string, Published] => [
     oid,
-    { why: why ?? refused.get(oid) ?? (member === null ? 'it is not published' : undefined), mark },
+    { why: why ?? (member === null ? (refusals.get(oid)?.why ?? 'it is not published') : undefined), mark },
   ]);
-  return { oid: after.oid, made, tables: new Map(tables) };
+  return { oid, made: false, tables: new Map(published) };
 }
 
 async function look(pool: Pool, watched: readonly Watched[]) {
@@ -82,7 +92,7 @@ async function look(pool: Pool, watched: readonly Watched[]) {
               and coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's' as whole,
             array(select quote_ident(n.nspname) || '.' || quote_ident(c.relname) from pg_publication_rel r
                     join pg_class c on c.oid = r.prrelid join pg_namespace n on n.oid = c.relnamespace
-                   where r.prpubid = p.oid and r.prrelid <> all($1::oid[])) as strays
+                   where r.prpubid = p.oid and (r.prrelid <> all($1::oid[]) or num_nonnulls(r.prqual, r.prattrs) > 0)) as strays
        from (select) always left join pg_publication p on p.pubname = $2`,
     [oids, publicationName],
   );
