@@ -26,6 +26,9 @@ interface Follower {
   readonly lookUps: readonly { readonly at: readonly number[]; readonly from: Suspects }[];
 }
 
+/** No transaction was told yet: all that was told aside may be acknowledged. */
+const everything: Position = 2n ** 63n - 1n;
+
 /** With so many suspects in memory, capture waits; the slot, or the queue, keeps the rest. */
 const most = 50_000;
 
@@ -195,10 +198,10 @@ export class Tracer implements Sink {
     if (this.#lost === gap) this.#lost = undefined;
   }
 
-  /** Capture may be acknowledged up to here; undefined: nothing was told yet, or a sweep has to be noted first. */
+  /** Capture may be acknowledged up to here; undefined: a sweep has to be noted first. */
   get floor(): Position | undefined {
-    if (this.#told === undefined || this.#stale.size > 0 || this.#lost !== undefined) return undefined;
-    let least = this.#told;
+    if (this.#stale.size > 0 || this.#lost !== undefined) return undefined;
+    let least = this.#told ?? everything;
     for (const { keys, lookUps } of this.#watches.values()) {
       for (const suspects of [keys, ...lookUps.map(one => one.from)]) {
         const { floor } = suspects;

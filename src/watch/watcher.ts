@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import type { Capture } from './capture/capture.ts';
+import type { Choice } from './capture/choose.ts';
 import { type TablePlan, capturePlan, unfollowed } from './capture/plan.ts';
 import type { Leader } from './leader.ts';
 import {
@@ -19,12 +20,6 @@ import {
   noteStale,
 } from './progress.ts';
 import type { Tracer, Watch } from './tracer.ts';
-
-/** What is to capture, and why that and nothing else; without a capture sweeps find everything. */
-export interface Choice {
-  readonly capture: Capture | undefined;
-  readonly why: string;
-}
 
 export interface WatcherParts {
   readonly pool: Pool;
@@ -180,7 +175,7 @@ export class Watcher {
     if (now - this.#noted < 1_000) return;
     this.#noted = now;
     const verified = toldUntil ? tracer.verified(toldUntil) : new Map<string, Date>();
-    await noteProgress(pool, floor, tracer.size, verified);
+    await noteProgress(pool, tracer.told === undefined ? undefined : floor, tracer.size, verified);
     await this.#settleDoubts(verified);
   }
 
