@@ -8,12 +8,13 @@ import { createLog } from '../src/log.ts';
 import { Bindings } from '../src/roster/bindings.ts';
 import { stand } from '../src/roster/roster.ts';
 import { loadOrders, orderTotal } from './orders.ts';
+import type { Row } from './report.ts';
 import { type Stage, parseAll, peakMiB } from './stage.ts';
 
 const rows = 1000;
 
 /** The same thousand rows healed again and again: what becomes of the size of ledger and journal. */
-export async function benchBloat(stage: Stage, rounds: number): Promise<Record<string, string | number>[]> {
+export async function benchBloat(stage: Stage, rounds: number): Promise<Row[]> {
   await loadOrders(stage, rows);
   const config = readConfig({ DATABASE_URL: stage.url, EVENKEEL_LOG: 'quiet', EVENKEEL_REPEATS: '1000000' });
   const pool = createPool(stage.url, config.pool);

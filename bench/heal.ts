@@ -1,10 +1,11 @@
 import { customerSpent, loadOrders, orderTotal } from './orders.ts';
+import type { Row } from './report.ts';
 import { type Stage, median, peakMiB } from './stage.ts';
 
 const rows = 100_000;
 
 /** 100,000 broken rows: healed, verified, cross-checked and journaled, beside a bare UPDATE of the same rows. */
-export async function benchHeal(stage: Stage, rounds: number): Promise<Record<string, string | number>[]> {
+export async function benchHeal(stage: Stage, rounds: number): Promise<Row[]> {
   const bare: number[] = [];
   const healed: number[] = [];
   const whole: number[] = [];

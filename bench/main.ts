@@ -1,54 +1,69 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { benchBloat } from './bloat.ts';
 import { benchHeal } from './heal.ts';
+import { type Options, readOptions } from './options.ts';
+import { type Report, type Row, merged, section } from './report.ts';
 import { type Stage, openStage } from './stage.ts';
 import { benchSweep } from './sweep.ts';
+import { benchGrowth } from './tpcc/growth.ts';
+import { benchHealing } from './tpcc/healing.ts';
+import { benchThroughput } from './tpcc/throughput.ts';
 
-type Row = Record<string, string | number>;
+/** On the common server; each repeated `--rounds` times. */
+const staged =
+  (bench: (stage: Stage, rounds: number) => Promise<Row[]>) =>
+  async ({ rounds }: Options): Promise<Report> => {
+    const stage = await openStage();
+    try {
+      const [server] = await stage.sql('show server_version');
+      const rows = await bench(stage, rounds);
+      return { how: `median of ${rounds}, Postgres ${server?.['server_version']}, fsync on`, rows };
+    } finally {
+      await stage.close();
+    }
+  };
 
-/** `npm run bench -- [name …] [--rounds N] [--write]`: prints tables, never judges; --write keeps them in RESULTS.md. */
-const benches: Record<string, { says: string; run: (stage: Stage, rounds: number) => Promise<Row[]> }> = {
+/** `npm run bench -- [name …] [--rounds N] [--write] …` (options.ts): prints tables, never judges. */
+const benches: Record<string, { says: string; run: (options: Options) => Promise<Report> }> = {
   heal: {
     says: '100,000 broken order totals healed, verified, cross-checked against customers and journaled (`guard: none`)',
-    run: benchHeal,
+    run: staged(benchHeal),
   },
   sweep: {
     says: 'a full chunked sweep of order totals over 3,000,000 lines, each chunk a transaction of its own',
-    run: benchSweep,
+    run: staged(benchSweep),
   },
   bloat: {
     says: 'the same 1,000 rows broken and healed again and again (`--rounds 10`: a million heals)',
-    run: benchBloat,
+    run: staged(benchBloat),
+  },
+  tpcc: {
+    says: 'TPC-C throughput, eleven consistency conditions watched, beside the same without and beside a reader that throws all away',
+    run: benchThroughput,
+  },
+  'tpcc-heal': {
+    says: 'TPC-C at half of its saturated load: from the commit that corrupts to the commit that heals',
+    run: benchHealing,
+  },
+  'tpcc-growth': {
+    says: 'TPC-C at one rate on 1 and on 16 warehouses: CPU of Evenkeel, its backends and the walsender for a changed row',
+    run: benchGrowth,
   },
 };
 
-const args = process.argv.slice(2);
-const write = args.includes('--write');
-const at = args.indexOf('--rounds');
-const rounds = at < 0 ? 3 : Number(args.splice(at, 2)[1]);
-const names = args.filter(arg => arg !== '--write');
-const tables: string[] = [];
-for (const name of names.length > 0 ? names : Object.keys(benches)) {
+const options = readOptions(process.argv.slice(2));
+const sections = new Map<string, string>();
+for (const name of options.names.length > 0 ? options.names : Object.keys(benches)) {
   const bench = benches[name];
   if (!bench) throw new Error(`no such benchmark: ${name}; there are ${Object.keys(benches).join(', ')}`);
-  const stage = await openStage();
-  try {
-    const [server] = await stage.sql('show server_version');
-    console.log(`\n${name}: ${bench.says}`);
-    const rows = await bench.run(stage, rounds);
-    for (const { what, value } of rows) console.log(`  ${String(value).padStart(16)}  ${what}`);
-    tables.push(
-      `## ${name}\n\n${bench.says}; median of ${rounds}, Postgres ${server?.['server_version']}, fsync on.\n\n| | |\n|---|--:|`,
-      ...rows.map(({ what, value }) => `| ${what} | ${value} |`),
-      '',
-    );
-  } finally {
-    await stage.close();
-  }
+  console.log(`\n${name}: ${bench.says}`);
+  const report = await bench.run(options);
+  console.log(`  ${report.how}`);
+  for (const { what, value } of report.rows) console.log(`  ${String(value).padStart(22)}  ${what}`);
+  const date = new Date().toISOString().slice(0, 10);
+  const machine = `${date}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  sections.set(name, section(name, bench.says, { ...report, how: `${report.how}; ${machine}` }));
 }
-if (write) {
-  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
-  const head = `# Results\n\nWritten by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}; ${machine}, a shared and noisy machine: trust the ratios, which come from one run, more than the figures.\n`;
-  writeFileSync('bench/RESULTS.md', `${[head, ...tables].join('\n').trimEnd()}\n`);
-}
+if (options.write)
+  writeFileSync('bench/RESULTS.md', merged(readFileSync('bench/RESULTS.md', 'utf8'), sections));

@@ -1,10 +1,11 @@
 import { loadOrders, orderTotal } from './orders.ts';
+import type { Row } from './report.ts';
 import { type Stage, median, peakMiB } from './stage.ts';
 
 const orders = 300_000;
 
 /** A full chunked sweep beside one run of the bare query, over three million child rows. */
-export async function benchSweep(stage: Stage, rounds: number): Promise<Record<string, string | number>[]> {
+export async function benchSweep(stage: Stage, rounds: number): Promise<Row[]> {
   await loadOrders(stage, orders, 10);
   const query = orderTotal.replace(/^--.*\n/gm, '');
   const bare: number[] = [];
