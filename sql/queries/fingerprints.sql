@@ -4,7 +4,7 @@ select w.oid::int8 as relation, md5(
     (select string_agg(format('%s %s', n.xmin, array_to_string(array(
          select c.xmin::text from pg_class c where c.relnamespace = n.oid and c.relname in ('change', 'change_lost')
           order by c.relname), ' ')), '') from pg_namespace n where n.nspname = 'evenkeel')
-    || coalesce(string_agg(m.relid || ' ' || c.relfilenode || ' ' || c.relkind
+    || coalesce(string_agg(m.relid || ' ' || c.relfilenode || ' ' || c.relkind::text
       || coalesce((select string_agg(a.attnum || ' ' || a.attname || ' ' || a.atttypid, ',' order by a.attnum)
            from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '')
       || coalesce((select string_agg(t.oid || ' ' || t.xmin || ' ' || p.xmin, ',' order by t.oid)

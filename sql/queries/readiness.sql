@@ -2,6 +2,8 @@
 select w.oid::int8 as relation, format('%I.%I', n.nspname, c.relname) as member, c.relkind = 'f' as foreign,
        exists (select from pg_inherits i join pg_class o on o.oid in (i.inhparent, i.inhrelid) and o.oid <> c.oid
                 where c.oid in (i.inhparent, i.inhrelid) and not c.relispartition and c.relkind = 'r') as inherits,
+       -- Transition tables hold NULL in their place.
+       array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attgenerated = 'v') as virtual,
        exists (select from pg_subscription_rel s where s.srrelid = c.oid) as subscribed,
        coalesce((select json_agg(json_build_object('name', t.tgname, 'enabled', t.tgenabled, 'function', p.proname, 'body', p.prosrc,
                 'arguments', encode(t.tgargs, 'hex'),

@@ -68,7 +68,7 @@ const failed = `exception when others then
     return null;
   end;`;
 
-const room = (size: string) => `if ${size} > evenkeel.change_most() then
+const room = (size: string) => `if (${size}) > evenkeel.change_most() then
       raise exception 'the queue is full' using errcode = '53400';
     end if;`;
 

@@ -131,7 +131,7 @@ function parse(snapshot: string): Snapshot {
 // One that runs on is left out: what it has written so far would be walked over at every look.
 const listing = `
 select pg_current_snapshot()::text as snapshot, statement_timestamp() as at,
-       (select last_value from evenkeel.change_lost)::text as lost,
+       (select last_value + is_called::int from evenkeel.change_lost)::text as lost,
        (select json_agg(json_build_array(xid::text, rows, bytes) order by last) from (
           select xid, count(*) as rows, coalesce(sum(pg_column_size(images)), 0) as bytes, max(id) as last from (
             select xid, id, images from evenkeel.change where xid >= $1::text::xid8

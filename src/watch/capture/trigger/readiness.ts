@@ -26,7 +26,7 @@ export async function readiness(tx: Tx, watched: readonly Watched[]): Promise<Re
   return watched.map(table => {
     const members = found.rows.filter(({ relation }) => relation === table.relation.oid);
     if (members.length === 0) return { table, why: 'it is not there any more', blind: true };
-    const unseen = members.flatMap(member => unseeable(member) ?? [])[0];
+    const unseen = members.flatMap(member => unseeable(table, member) ?? [])[0];
     const why = unseen ?? members.flatMap(member => incomplete(table, member) ?? [])[0];
     return { table, why, blind: unseen !== undefined };
   });
@@ -38,6 +38,7 @@ interface Member {
   readonly foreign: boolean;
   readonly inherits: boolean;
   readonly subscribed: boolean;
+  readonly virtual: readonly string[];
   readonly triggers: readonly {
     readonly name: string;
     readonly enabled: string;
@@ -50,7 +51,13 @@ interface Member {
 }
 
 /** Why triggers can't see all of it. */
-function unseeable({ member, foreign, inherits, subscribed }: Member): string | undefined {
+function unseeable(
+  { columns }: Watched,
+  { member, foreign, inherits, subscribed, virtual }: Member,
+): string | undefined {
+  const computed = columns.filter(name => virtual.includes(name));
+  if (computed.length > 0)
+    return `${computed.join(', ')} is computed when it is read, which triggers do not see`;
   // Nor may there be any: Postgres raises where a statement with transition tables reaches a foreign table.
   if (foreign) return `${member} is a foreign table`;
   if (inherits)

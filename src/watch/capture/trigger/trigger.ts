@@ -6,8 +6,9 @@ import { forgetOthers, look, remember, remembered, unready } from './state.ts';
 /** Milliseconds between two looks: after something was found, and when nothing was for a while. */
 const soon = 50;
 const late = 250;
-/** Milliseconds between two looks at the tables themselves. */
-const lookEvery = 1_000;
+/** Milliseconds between two looks at the tables themselves: at least, and as a multiple of what one costs. */
+const lookEvery = 200;
+const lookShare = 50;
 
 /**
  * Tells what triggers appended to the queue. It polls: NOTIFY would take a lock of the whole server at each commit of the
@@ -32,7 +33,7 @@ export class TriggerCapture implements Capture {
   /** Fingerprints that were told, and under '0' the count of what was lost; kept once acknowledged. */
   #known = new Map<string, string>();
   #unready = new Map<string, string>();
-  #lookedAt = -Infinity;
+  #lookAt = 0;
   #asOf: Date | undefined;
   #toldUntil: Date | undefined;
   #lost: { readonly count: string; until?: bigint } | undefined;
@@ -72,7 +73,7 @@ export class TriggerCapture implements Capture {
       if (now) own.set(oid, now);
     }
     this.#tables = own;
-    this.#lookedAt = -Infinity;
+    this.#lookAt = 0;
     for (const oid of this.#known.keys()) if (oid !== '0' && !own.has(oid)) this.#known.delete(oid);
     await forgetOthers(this.#pool, watched);
   }
@@ -97,7 +98,7 @@ export class TriggerCapture implements Capture {
     let pause = soon;
     while (!this.#stopping) {
       try {
-        if (performance.now() - this.#lookedAt >= lookEvery) await this.#look();
+        if (performance.now() >= this.#lookAt) await this.#look();
         await this.#finish();
         const listed = await this.#queue.list();
         await this.#tell(listed);
@@ -128,6 +129,7 @@ export class TriggerCapture implements Capture {
   async #look(): Promise<void> {
     const sink = this.#sink as Sink;
     const watched = this.#watched;
+    const began = performance.now();
     const { at, tables } = await look(this.#pool, watched);
     const changed = tables.filter(
       ({ table, fingerprint }) => this.#known.get(table.relation.oid) !== fingerprint,
@@ -145,7 +147,8 @@ export class TriggerCapture implements Capture {
       if (why === undefined) keep.set(table.relation.oid, fingerprint);
     }
     if (keep.size > 0) this.#barrier(keep);
-    this.#lookedAt = performance.now();
+    const now = performance.now();
+    this.#lookAt = now + Math.max(lookEvery, lookShare * (now - began));
     this.#asOf = at;
   }
 
