@@ -136,6 +136,7 @@ async function bothScopes(
     blind: [...mine.blind, ...rows.blind],
     clock: mine.clock || rows.clock,
     injections: mine.injections,
+    inlined: mine.inlined,
   };
 }
 

@@ -32,11 +32,29 @@ export async function estimate(tx: Tx, bound: Draft): Promise<Costs> {
 }
 
 async function cost(tx: Tx, text: string, values: unknown[]): Promise<number> {
-  const { rows } = await tx.query<{ 'QUERY PLAN': [{ Plan: { 'Total Cost': number } }] }>(
-    `explain (format json) ${text}`,
-    values,
-  );
-  return rows[0]?.['QUERY PLAN'][0].Plan['Total Cost'] ?? Number.POSITIVE_INFINITY;
+  return (await planOf(tx, text, values))['Total Cost'];
+}
+
+/** What EXPLAIN says of one node; the names are Postgres's. */
+export interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Total Cost': number;
+  readonly 'Plan Rows': number;
+  readonly 'Relation Name'?: string;
+  readonly Schema?: string;
+  readonly Alias?: string;
+  readonly 'Index Name'?: string;
+  readonly Plans?: readonly Plan[];
+}
+
+/** How Postgres would go about it; nothing is run. */
+export async function planOf(tx: Tx, text: string, values: readonly unknown[]): Promise<Plan> {
+  const { rows } = await tx.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (format json) ${text}`, [
+    ...values,
+  ]);
+  const [first] = rows;
+  if (!first) throw new Error('EXPLAIN gave no plan');
+  return first['QUERY PLAN'][0].Plan;
 }
 
 /** The cheapest form for so many keys. */
@@ -44,6 +62,17 @@ export function cheapest(costs: Costs, keys: number): 'lateral' | 'any' {
   return costs.lateral * keys <= costs.any ? 'lateral' : 'any';
 }
 
-/** Cheap enough to be asked by key inside somebody else's heal: a few milliseconds, or little beside the whole. */
+/**
+ * How changes are answered. `sweep`: one key costs about what all of them cost, and that is much; then it is no use to know
+ * which keys changed. The price of `lateral` shows a table that would be read whole for each key.
+ */
+export function form(costs: Costs): 'lateral' | 'any' | 'sweep' {
+  if (Math.min(costs.lateral, costs.any) > Math.max(dear, costs.whole / 2)) return 'sweep';
+  return cheapest(costs, 1);
+}
+/** About a tenth of a second. */
+const dear = 10_000;
+
+/** Cheap enough to be asked by key inside somebody else's heal: some milliseconds, or little beside the whole. */
 export const askable = (costs: Costs): boolean =>
-  Math.min(costs.lateral, costs.any) <= Math.max(2_000, costs.whole / 20);
+  Math.min(costs.lateral, costs.any) <= Math.max(2_000, Math.min(costs.whole / 20, dear * 10));

@@ -22,7 +22,7 @@ export function byKeys(bound: Draft, form: 'lateral' | 'any'): string {
   const equal = (columns: readonly string[]) =>
     columns.map((column, i) => `${column} = p.k${i}`).join(' and ');
   if (form === 'lateral') {
-    const inner = answer(bound, { sql: bound.invariant.sql, on: equal, one: true });
+    const inner = answer(bound, { sql: bound.scope.inlined, on: equal, one: true });
     return `select x.* from ${asked} cross join lateral (${inner} offset 0) x`;
   }
   const among = (columns: readonly string[]) =>

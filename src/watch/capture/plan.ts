@@ -1,6 +1,7 @@
 import { type ReplicaIdentity, columnOf } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
 import type { Bound } from '../../ask/bind.ts';
+import { form } from '../../ask/cost.ts';
 import type { Capture, Watched } from './capture.ts';
 
 /**
@@ -16,7 +17,7 @@ export interface TablePlan extends Watched {
   readonly ddl: readonly string[];
 }
 
-/** A change that can't be followed to the keys that it touches. */
+/** A change that can't be followed to the keys that it touches, or isn't: then only a sweep finds what it broke. */
 export interface Unfollowed {
   /** `"schema"."table"`, or a function. */
   readonly table: string;
@@ -61,7 +62,10 @@ export function unfollowed(
   plans: readonly TablePlan[],
   kind: Capture['kind'],
 ): readonly Unfollowed[] {
-  if (kind === 'triggers') return bound.scope.blind;
+  const seen: Unfollowed[] = [...bound.scope.blind];
+  if (form(bound.costs) === 'sweep')
+    seen.push({ table: bound.table.quoted, why: 'to ask of one key costs about as much as to ask of all' });
+  if (kind === 'triggers') return seen;
   const found = plans.flatMap(({ relation, untold, publishable }): Unfollowed[] => {
     if (!bound.scope.reads.some(({ oid }) => oid === relation.oid)) return [];
     const table = relation.quoted;
@@ -77,7 +81,7 @@ export function unfollowed(
         : []),
     ];
   });
-  return [...bound.scope.blind, ...found];
+  return [...seen, ...found];
 }
 
 const list = (names: readonly string[]): string => names.map(quote).join(', ');

@@ -1,4 +1,13 @@
-import { hasSqlDetails, loadModule, parseSync, type Node, type RangeVar, type SelectStmt } from 'libpg-query';
+import {
+  type CommonTableExpr,
+  type Node,
+  type RangeVar,
+  type SelectStmt,
+  hasSqlDetails,
+  loadModule,
+  parseSync,
+  scanSync,
+} from 'libpg-query';
 import { EvenkeelError } from '../../errors.ts';
 
 export type { Node, RangeVar, SelectStmt };
@@ -96,3 +105,14 @@ export function calls(root: unknown): { functions: string[]; clock: boolean } {
 export function rangeVars(root: unknown): RangeVar[] {
   return [...nodes(root)].flatMap(node => (node['RangeVar'] ? [node['RangeVar'] as RangeVar] : []));
 }
+
+/** Every CTE that a query defines, at any depth. */
+export function commonTables(root: unknown): CommonTableExpr[] {
+  return [...nodes(root)].flatMap(node =>
+    node['CommonTableExpr'] ? [node['CommonTableExpr'] as CommonTableExpr] : [],
+  );
+}
+
+/** The words and signs of a query's text; positions in bytes, as in its nodes. */
+export const tokens = (sql: string): readonly { start: number; end: number; text: string }[] =>
+  scanSync(sql).tokens;

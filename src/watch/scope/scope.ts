@@ -2,6 +2,7 @@ import { type Relation, readRelations } from '../../catalog/relation.ts';
 import { type Tx, ask, quote, sqlState } from '../../db/pool.ts';
 import { type Derived, type Path, derive } from './derive.ts';
 import { Graph, sameEquality } from './graph.ts';
+import { inline } from './inline.ts';
 import { type SelectStmt, calls, parseSelect, rangeVars } from './parse.ts';
 import { opaque } from './names.ts';
 import { Reader } from './read.ts';
@@ -18,6 +19,8 @@ export interface Scope {
   readonly clock: boolean;
   /** Where a key range can be written into the query's text. */
   readonly injections: readonly Injection[];
+  /** The query's text so that a key gets into CTEs that are used more than once. */
+  readonly inlined: string;
 }
 
 /** An output column that is part of the key. */
@@ -56,6 +59,7 @@ export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]):
     blind,
     clock: functions.clock,
     injections: await accepted(tx, sql, injections(graph, keys[0], sql)),
+    inlined: inline(sql, select),
   };
 }
 
