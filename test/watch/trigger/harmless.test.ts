@@ -72,6 +72,7 @@ test('a table is renamed, moved to another schema, and dropped', async () => {
   await until(() => told.rows.includes('lines insert 5'), { what: 'it to be told under its new name' });
   await db.sql('drop table b.rows');
   await untilAll(told, /it is not there any more/);
+  expect(told.gaps).toEqual([]);
 });
 
 test('a migration is not held up: nothing depends on a column', async () => {
@@ -178,7 +179,7 @@ test.each(breakages)('%s', async (_, ddl, noticed) => {
   await passes(old);
   await db.sql(ddl);
   await passes(old);
-  await passes(await db.client());
+  expect(await passes(await db.client())).toBeLessThan(1_000);
   if (noticed === 'gap') await untilGap(told);
   else await until(() => told.gaps.some(gap => gap.startsWith('ended')), { what: 'capture to end' });
   if (noticed === 'unready') expect(await whyNot(db, watched)).not.toEqual([undefined]);
@@ -308,4 +309,5 @@ test('rows that change without a statement on them: everything is told', async (
   await db.sql('alter table lines alter column amount type int using amount * 2');
   await untilAll(told, /it was altered/);
   await quiet();
+  expect(told.rows).toEqual([]);
 });

@@ -146,4 +146,4 @@ select xid::text, id::text, at, relation::int8::text as relation, operation, col
        application
   from (select *, sum(coalesce(pg_column_size(images), 0)) over (order by id) as bytes, row_number() over (order by id) as n
           from (select * from evenkeel.change where xid = any($1::xid8[]) and id > $2 order by id limit ${page.rows}) p) q
- where n = 1 or bytes <= ${page.bytes} order by id`;
+ where n = 1 or bytes <= ${page.bytes} order by q.id`;

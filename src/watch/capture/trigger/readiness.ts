@@ -20,14 +20,15 @@ export async function readiness(tx: Tx, watched: readonly Watched[]): Promise<Re
     `select to_regclass('evenkeel.change') is not null and to_regclass('evenkeel.change_lost') is not null
         and to_regprocedure('evenkeel.change_missed(oid, text, text, text)') is not null as there`,
   );
-  if (!rows[0]?.there)
-    return watched.map(table => ({ table, why: 'the schema evenkeel is not complete', blind: false }));
   const found = await tx.query<Member>(query('readiness'), [watched.map(({ relation }) => relation.oid)]);
   return watched.map(table => {
     const members = found.rows.filter(({ relation }) => relation === table.relation.oid);
     if (members.length === 0) return { table, why: 'it is not there any more', blind: true };
     const unseen = members.flatMap(member => unseeable(table, member) ?? [])[0];
-    const why = unseen ?? members.flatMap(member => incomplete(table, member) ?? [])[0];
+    const why =
+      unseen ??
+      (rows[0]?.there ? undefined : 'the schema evenkeel is not complete') ??
+      members.flatMap(member => incomplete(table, member) ?? [])[0];
     return { table, why, blind: unseen !== undefined };
   });
 }

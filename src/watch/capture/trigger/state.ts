@@ -34,6 +34,7 @@ export async function look(
 
 /** Which of them can't be captured, and why. */
 export async function unready(pool: Pool, watched: readonly Watched[]): Promise<Map<string, string>> {
+  if (watched.length === 0) return new Map();
   const all = await transaction(pool, limits, tx => readiness(tx, watched));
   return new Map(all.flatMap(({ table, why }) => (why === undefined ? [] : [[table.relation.oid, why]])));
 }

@@ -134,7 +134,10 @@ export class TriggerCapture implements Capture {
     const changed = tables.filter(
       ({ table, fingerprint }) => this.#known.get(table.relation.oid) !== fingerprint,
     );
-    const whys = changed.length > 0 ? await unready(this.#pool, watched) : this.#unready;
+    const whys = await unready(
+      this.#pool,
+      changed.map(({ table }) => table),
+    );
     // Others may be watched by now: they have a look of their own.
     if (watched !== this.#watched) return;
     this.#unready = whys;
