@@ -57,6 +57,19 @@ export const commands: Readonly<Record<string, Command>> = {
       '0: stopped as told. With --once: 0 where nothing is left open or parked, 1 where something is, or failed.',
     load: () => import('./up.ts'),
   },
+  explain: {
+    says: 'how an invariant is watched, and what asking it costs',
+    more: [
+      'Each table that it reads, with the way from a changed row to the key; the old values that this needs, and whether ' +
+        'triggers and a slot tell them; how one key is asked again, what that costs, and how long it took for a key of the ' +
+        'table, or for the one that is given. What can only be swept is named, with the reason.',
+      'One READ ONLY transaction, like `try`: it needs nothing but SELECT.',
+    ],
+    args: '<invariant | invariant/key>',
+    flags: ['invariants', 'timeout', 'verbose'],
+    exits: '0: it was explained, whatever is said.',
+    load: () => import('./explain.ts'),
+  },
   status: {
     says: 'how each invariant stands, and how sure that is',
     more: [

@@ -23,6 +23,7 @@ export const flags = {
   'dry-run': { says: 'say what would be done, and do nothing' },
   by: { value: '<who>', says: 'who decides, for the journal; default: the name of this account' },
   why: { value: '<text>', says: 'the reason, shown by `status`' },
+  verbose: { says: 'the whole plan, as EXPLAIN prints it' },
   print: { says: 'print the statements, and apply nothing' },
   role: { value: '<role>', says: 'the role that Evenkeel connects as, in the GRANTs that are printed' },
   yes: { says: 'do it: there is no way back' },

@@ -56,7 +56,8 @@ async function asStored(pool: Pool, key: readonly string[], types: readonly (str
   }
 }
 
-function keyOf(parts: readonly string[], columns: readonly string[]): readonly string[] {
+/** @throws wrong-use where it has another number of parts */
+export function keyOf(parts: readonly string[], columns: readonly string[]): readonly string[] {
   const [only = ''] = parts;
   const split = parts.length === 1 && columns.length > 1 ? only.split(',').map(part => part.trim()) : parts;
   if (split.length === columns.length) return split;

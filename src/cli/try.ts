@@ -34,7 +34,7 @@ export async function run(call: Call): Promise<0 | 1> {
 }
 
 /** @throws wrong-use */
-function timeoutOf({ given: { timeout = '30s' } }: Call): number {
+export function timeoutOf({ given: { timeout = '30s' } }: Call): number {
   const tried = attempt(() => duration(timeout, 1));
   if ('value' in tried) return tried.value;
   throw new EvenkeelError('wrong-use', `--timeout ${timeout}: ${tried.fault.message}`, {

@@ -43,6 +43,7 @@ test('what --json prints has the shape of the examples', async () => {
   };
   await matches('install', '--role', 'postgres');
   await matches('try');
+  await matches('explain', 'twice');
   await matches('up', '--once');
   await db.sql(`select evenkeel.stop(); update evenkeel.invariant set pass_started_at = now();
     insert into evenkeel.process (id, host, pid, version, definitions)

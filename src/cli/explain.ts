@@ -1,0 +1,163 @@
+import { type Tx, transaction } from '../db/pool.ts';
+import { didYouMean } from '../declare/guess.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import { EvenkeelError } from '../errors.ts';
+import type { Key } from '../ask/ask.ts';
+import type { Bound } from '../ask/bind.ts';
+import { loadInvariants } from '../load.ts';
+import type { Unfollowed } from '../watch/capture/plan.ts';
+import { eachBound } from './bound.ts';
+import type { Call } from './commands.ts';
+import { withPool } from './database.ts';
+import { type Asked, type Derivation, type Table, derivation } from './derivation.ts';
+import type { Out } from './out.ts';
+import { keyOf } from './subject.ts';
+import { clean, count, grouped, wrap } from './text.ts';
+import { span } from './time.ts';
+import { timeoutOf } from './try.ts';
+
+/** `evenkeel explain <invariant | invariant/key>` */
+export async function run(call: Call): Promise<0> {
+  const { config, out, shown, given } = call;
+  const { invariant, parts } = await named(call);
+  const limits = {
+    readOnly: true,
+    snapshot: true,
+    statement: timeoutOf(call),
+    lock: 2_000,
+    idle: 60_000,
+    schemas: ['public'],
+  };
+  const explained = await withPool(config, pool =>
+    transaction(pool, limits, tx => explain(tx, invariant, parts)),
+  );
+  const { asked, key } = explained;
+  if (out.json) {
+    const sample = asked.sample && { ...asked.sample, key: shown.maskKey(asked.sample.key, key) };
+    out.value({ ...explained, asked: { ...asked, sample, plan: hidden(explained, call) } });
+    return 0;
+  }
+  for (const line of card(explained, call)) out.line(line);
+  if (given.verbose) for (const line of ['', ...hidden(explained, call)]) out.line(clean(line));
+  return 0;
+}
+
+/** @throws no-such, no-invariants */
+async function named({ args, config }: Call): Promise<{ invariant: Invariant; parts: readonly string[] }> {
+  const [first = '', ...rest] = args;
+  const [name = '', ...more] = first.split('/');
+  const { invariants } = await loadInvariants(config.invariants);
+  const invariant = invariants.find(one => one.name === name);
+  if (invariant) return { invariant, parts: [...(more.length > 0 ? [more.join('/')] : []), ...rest] };
+  const names = invariants.map(one => one.name);
+  throw new EvenkeelError('no-such', `there is no invariant '${name}'${didYouMean(name, names)}`, {
+    hint: `In ${config.invariants} there are: ${names.join(', ')}.`,
+  });
+}
+
+/** @throws what keeps it from being bound, or asked */
+async function explain(tx: Tx, invariant: Invariant, parts: readonly string[]): Promise<Derivation> {
+  const of = (bound: Bound) => {
+    const names = bound.key.map(one => one.name);
+    const key: Key | undefined = parts.length > 0 ? keyOf(parts, names) : undefined;
+    return derivation(tx, bound, key);
+  };
+  const refused = (_: Invariant, error: EvenkeelError): never => {
+    throw error;
+  };
+  const [explained] = await eachBound(tx, [invariant], () => undefined, of, refused);
+  return explained as Derivation;
+}
+
+/** A plan holds the key that was asked for. */
+function hidden({ key, asked: { plan, sample } }: Derivation, { shown }: Call): readonly string[] {
+  const secrets = (sample?.key ?? []).filter(
+    (part, i) => part !== null && shown.maskKey([part], [key[i] ?? '']).includes('***'),
+  );
+  return plan.map(line => secrets.reduce<string>((text, part) => text.replaceAll(part ?? '', '***'), line));
+}
+
+function card(explained: Derivation, call: Call): string[] {
+  const { name, says, on, key, tables, clock, everyMs } = explained;
+  const { out } = call;
+  const rows: [string, readonly string[]][] = [
+    ['key', [`${key.join(', ')} of ${on}`]],
+    ['changes', tables.flatMap(waysOf)],
+    ['followed', followed(explained)],
+    ...(clock
+      ? [['clock', [`changes with time too: asked every ${span(everyMs ?? 0)}`]] as [string, string[]]]
+      : []),
+    ['asked', forms(explained.asked)],
+    ['sample', [sampleOf(explained, call)]],
+    ['plan', scans(explained.asked)],
+  ];
+  const width = Math.max(...rows.map(([title]) => title.length)) + 2;
+  const line = (title: string, text: string, i: number) =>
+    wrap(clean(text), out.columns - width - 4).map(
+      (part, n) => `  ${(i || n ? '' : title).padEnd(width)}${n ? '  ' : ''}${part}`,
+    );
+  return [
+    `${out.paint('bold', name)}  ${verdict(explained, out)}`,
+    ...wrap(clean(says), out.columns - 2).map(part => `  ${part}`),
+    ...rows.flatMap(([title, texts]) => texts.flatMap((text, i) => line(title, text, i))),
+  ];
+}
+
+function verdict({ unfollowed: { triggers, slot } }: Derivation, out: Out): string {
+  if (triggers.length > 0) return out.paint('yellow', 'found by sweeping');
+  if (slot.length > 0) return out.paint('yellow', 'found from changes by triggers; by a slot not all');
+  return out.paint('green', 'found from changes');
+}
+
+/** `public.order_lines: order_id → public.orders.id → its customer_id` */
+function waysOf({ table, ways }: Table): string[] {
+  if (ways.length === 0) return [`${table}: leads to no key`];
+  return ways.map(({ columns, through }) => {
+    const hops = through.map(({ table, enters, leaves }) => {
+      const at = enters.length === 1 ? `.${enters.join()}` : ` (${enters.join(', ')})`;
+      return ` → ${table}${at}${enters.join() === leaves.join() ? '' : ` → its ${leaves.join(', ')}`}`;
+    });
+    return `${table}: ${columns.join(', ')}${hops.join('')}`;
+  });
+}
+
+function followed({ unfollowed, tables }: Derivation): string[] {
+  const told = ({ table, why }: Unfollowed) => `${table}: ${why}`;
+  const slotOnly = unfollowed.slot.filter(
+    one => !unfollowed.triggers.some(other => other.table === one.table && other.why === one.why),
+  );
+  const ddl = tables.flatMap(one => one.ddl);
+  return [
+    ...(unfollowed.triggers.length === 0
+      ? [slotOnly.length === 0 ? 'every change, by triggers and by a slot' : 'every change, by triggers']
+      : ['not all; sweeping finds the rest:', ...unfollowed.triggers.map(told)]),
+    ...(slotOnly.length > 0 ? ['not by a slot, as things are:', ...slotOnly.map(told)] : []),
+    ...(ddl.length > 0 ? ['what would mend that:', ...ddl.map(one => `${one};`)] : []),
+  ];
+}
+
+function forms({ form, costs: { lateral, any, whole } }: Asked): string[] {
+  const how = {
+    lateral: 'key by key, through indexes',
+    any: 'all waiting keys in one go',
+    sweep: 'as a whole, by sweeping',
+  };
+  const cost = (n: number) => grouped(Math.ceil(n));
+  return [
+    how[form],
+    `cost as Postgres expects it: ${cost(lateral)} a key by itself, ${cost(any)} some in one go, ${cost(whole)} all`,
+  ];
+}
+
+function sampleOf({ key, asked: { sample } }: Derivation, { shown, given }: Call): string {
+  if (!sample) return 'none: the table is empty';
+  const time = sample.ms === null ? `longer than ${given.timeout ?? '30s'}` : `${sample.ms} ms`;
+  return `${shown.key(sample.key, key)}: ${time}`;
+}
+
+function scans({ scans }: Asked): string[] {
+  return scans.flatMap(({ how, table, index, rows, hint }) => [
+    `${how} of ${table}${index === null ? '' : ` by ${index}`}: ${count(Math.ceil(rows), 'row')}`,
+    ...(hint === null ? [] : [`it ${hint}`]),
+  ]);
+}
