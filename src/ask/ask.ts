@@ -1,4 +1,4 @@
-import { type Tx, ask as query } from '../db/pool.ts';
+import { type Tx, arrayText, ask as query } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Bound } from './bind.ts';
 import { cheapest } from './cost.ts';
@@ -7,9 +7,33 @@ import { type Range, byKeys, byNullKey, byNulls, byRange, whole } from './questi
 
 /** A row's key as column text, in the order of the invariant's key; NULL stays null. */
 export type Key = readonly (string | null)[];
-export const keyId = (key: Key): string => JSON.stringify(key);
+/** A key as one text. Most keys have one part, and theirs is made often: many times for each row that is healed. */
+export function keyId(key: Key): string {
+  const [first] = key;
+  return key.length === 1 && typeof first === 'string' ? `"${first}"` : JSON.stringify(key);
+}
 /** Column → value as text. */
 export type Values = Readonly<Record<string, string | null>>;
+
+/** A row's texts from `at` on, by name. A plain loop over a fixed shape: this is made several times for each row. */
+export function valuesOf(names: readonly string[], row: readonly (string | null)[], at = 0): Values {
+  const values = new Shape();
+  for (let i = 0; i < names.length; i++) values[names[i] as string] = row[at + i] ?? null;
+  return values;
+}
+/** Inherits nothing, so that even a column called `__proto__` is one like any other. */
+const Shape = function () {} as unknown as new () => Record<string, string | null>;
+Shape.prototype = Object.create(null);
+
+/** Keys as parameters: a text[] for each part. Made once for each list, because most steps of a heal put the same one. */
+export function keyColumns(parts: number, keys: readonly Key[]): string[] {
+  const made = columnsOf.get(keys);
+  if (made) return made;
+  const columns = Array.from({ length: parts }, (_, i) => arrayText(keys.map(key => key[i] ?? null)));
+  columnsOf.set(keys, columns);
+  return columns;
+}
+const columnsOf = new WeakMap<readonly Key[], string[]>();
 
 /** What an invariant says of one key: how it is broken, what should be, what is. */
 export interface Violation {
@@ -26,13 +50,13 @@ export interface Violation {
  * @throws key-repeated; query-failed and its kin where the query fails
  */
 export async function askKeys(tx: Tx, bound: Bound, keys: readonly Key[]): Promise<Map<string, Violation>> {
-  const plain = keys.filter(key => !key.includes(null));
+  const plain = keys.some(key => key.includes(null)) ? keys.filter(key => !key.includes(null)) : keys;
   const found: Violation[] = [];
   if (plain.length > 0) {
-    const columns = bound.key.map((_, i) => plain.map(key => key[i]));
+    const columns = keyColumns(bound.key.length, plain);
     found.push(...(await put(tx, bound, byKeys(bound, cheapest(bound.costs, plain.length)), columns)));
   }
-  for (const key of keys) {
+  for (const key of plain === keys ? [] : keys) {
     if (!key.includes(null)) continue;
     const text = byNullKey(
       bound,
@@ -74,8 +98,12 @@ export async function askSome(
 ): Promise<{ total: number; some: Violation[] }> {
   try {
     const text = whole(bound);
+    const names = bound.columns.map(({ name }) => name);
     const rows = await query(tx, `select *, count(*) over () from (${text}) x limit ${limit}`);
-    return { total: Number(rows[0]?.at(-1) ?? 0), some: rows.map(row => read(bound, row.slice(0, -1))) };
+    return {
+      total: Number(rows[0]?.at(-1) ?? 0),
+      some: rows.map(row => read(bound, names, row.slice(0, -1))),
+    };
   } catch (error) {
     throw explain(error, bound.invariant);
   }
@@ -83,32 +111,29 @@ export async function askSome(
 
 async function put(tx: Tx, bound: Bound, text: string, values: unknown[]): Promise<Violation[]> {
   try {
-    return (await query(tx, text, values)).map(row => read(bound, row));
+    const names = bound.columns.map(({ name }) => name);
+    return (await query(tx, text, values)).map(row => read(bound, names, row));
   } catch (error) {
     throw explain(error, bound.invariant);
   }
 }
 
-function read(bound: Bound, row: readonly (string | null)[]): Violation {
+function read(bound: Bound, names: readonly string[], row: readonly (string | null)[]): Violation {
   const k = bound.key.length;
-  const n = bound.columns.length;
-  const want = row.slice(k + 2, k + 2 + n);
-  const have = row.slice(k + 2 + n, k + 2 + 2 * n);
+  const n = names.length;
   if (Number(row[k + 2 + 2 * n] ?? 1) > 1) {
     throw new EvenkeelError('key-repeated', 'the result has several rows for one key', {
       place: bound.invariant.place,
     });
   }
-  const pick = (values: (string | null)[], when: boolean) =>
-    Object.fromEntries(when ? bound.columns.map(({ name }, i) => [name, values[i] ?? null]) : []);
   const kind = row[k] as Violation['kind'];
   const present = row[k + 1] !== null;
   return {
     key: row.slice(0, k),
     kind,
     present,
-    wanted: pick(want, kind !== 'extra'),
-    evidence: pick(have, present),
+    wanted: kind === 'extra' ? {} : valuesOf(names, row, k + 2),
+    evidence: present ? valuesOf(names, row, k + 2 + n) : {},
   };
 }
 

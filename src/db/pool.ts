@@ -21,8 +21,12 @@ export interface Limits {
 
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 /** A text[] as Postgres writes it: arrays of arrays have no other way through a parameter. */
-export const arrayText = (items: readonly (string | null)[]): string =>
-  `{${items.map(item => (item === null ? 'null' : `"${item.replace(/["\\]/g, String.raw`\$&`)}"`)).join(',')}}`;
+export const arrayText = (items: readonly (string | null)[]): string => `{${items.map(element).join(',')}}`;
+
+function element(item: string | null): string {
+  if (item === null) return 'null';
+  return `"${/["\\]/.test(item) ? item.replaceAll('\\', '\\\\').replaceAll('"', '\\"') : item}"`;
+}
 
 /** Rows as arrays of raw text: exact for every type, and never parsed. */
 export async function ask(tx: Tx, text: string, values: unknown[] = []): Promise<(string | null)[][]> {

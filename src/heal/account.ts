@@ -11,7 +11,7 @@ import {
   writtenSoFar,
 } from './effects.ts';
 import { Fault } from './fault.ts';
-import { type Counts, type Healing, type Order, common } from './task.ts';
+import { type Counts, type Healing, type Order, entryOf } from './task.ts';
 
 /**
  * Accounts for every row that the transaction wrote: what cascades and triggers wrote in declared tables is journaled,
@@ -45,9 +45,10 @@ export async function account(
   if (touches.length === 0) return [];
   const effects = await findEffects(healing, order, before, after);
   const subject = order.keys[0] as Key;
-  const entry = { ...common(order, subject), action: 'effect' as const };
+  const action = 'effect';
   for (const { table: to, key, keyColumns, before: was, after: is } of effects) {
-    healing.entries.push({ ...entry, table: to.quoted, key, keyColumns, before: was, after: is });
+    const row = { action, table: to.quoted, key, keyColumns, before: was, after: is } as const;
+    healing.entries.push(entryOf(order, subject, row));
   }
   // What no foreign key links to the healed row can't be imaged: say how many, so that nobody thinks it was nothing.
   const partly = new Set<string>();
@@ -56,14 +57,9 @@ export async function account(
     const unseen = (grown.get(to.oid) ?? 0) - seen;
     if (unseen <= 0) continue;
     partly.add(to.oid);
-    healing.entries.push({
-      ...entry,
-      table: to.quoted,
-      key: [],
-      keyColumns: [],
-      before: null,
-      after: { rows: String(unseen) },
-    });
+    const rows = { rows: String(unseen) };
+    const row = { action, table: to.quoted, key: [], keyColumns: [], before: null, after: rows } as const;
+    healing.entries.push(entryOf(order, subject, row));
   }
   const seen = effects.map(({ table: to, before: was, after: is }) => ({
     table: to,

@@ -1,6 +1,6 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import type { Tx } from '../db/pool.ts';
-import { type Key, type Values, type Violation, askKeys, keyId } from '../ask/ask.ts';
+import { type Key, type Values, type Violation, askKeys, keyId, valuesOf } from '../ask/ask.ts';
 import type { Append, Bound } from '../ask/bind.ts';
 import { account } from './account.ts';
 import type { Change } from './crosscheck.ts';
@@ -8,7 +8,7 @@ import { readRelated, writtenSoFar } from './effects.ts';
 import { Busy, Fault } from './fault.ts';
 import { type Write, planFor } from './plan.ts';
 import { type Images, readRows } from './rows.ts';
-import { Counts, type Healing, type Order, type Task, common } from './task.ts';
+import { Counts, type Healing, type Order, type Task, entryOf } from './task.ts';
 import { appendRows, insertRows, removeRows, setRows } from './write.ts';
 
 /**
@@ -19,25 +19,24 @@ export async function apply(
   healing: Healing,
   order: Order,
   work: readonly Task[],
+  keys: readonly Key[],
   locked: Images,
   imaged: readonly Column[],
 ): Promise<Change[]> {
   const { tx } = healing;
   const { bound } = order;
   const { table, key, touches } = bound;
-  const keys = work.map(({ violation }) => violation.key);
-  const working = new Set(keys.map(keyId));
-  const before = new Map([...locked].filter(([id]) => working.has(id)));
+  const before = keys === order.keys ? locked : imagesOfKeys(locked, keys);
   const counted = await writtenSoFar(tx);
   const related = touches.length > 0 ? await readRelated(tx, table, touches, before.values()) : [];
 
   const expected = new Counts();
-  await writeOwn(tx, bound, work, expected);
+  await writeOwn(tx, bound, work, keys, expected);
   const appended = await writeAppended(tx, order, work, expected);
   await tx.query('set constraints all immediate');
 
   const after = await readRows(tx, table, key, imaged, keys);
-  for (const task of work) healing.entries.push(...ownEntries(order, task, before, after, imaged));
+  healing.entries.push(...ownEntries(order, work, before, after, imaged));
   healing.entries.push(...appended.map(({ entry }) => entry));
   const changes: Change[] = [
     { table, images: [...before.values(), ...after.values()] },
@@ -60,12 +59,27 @@ export async function verify(tx: Tx, bound: Bound, keys: readonly Key[]): Promis
     );
 }
 
-async function writeOwn(tx: Tx, bound: Bound, work: readonly Task[], expected: Counts): Promise<void> {
+function imagesOfKeys(images: Images, keys: readonly Key[]): Images {
+  const wanted = new Set(keys.map(keyId));
+  return new Map([...images].filter(([id]) => wanted.has(id)));
+}
+
+async function writeOwn(
+  tx: Tx,
+  bound: Bound,
+  work: readonly Task[],
+  all: readonly Key[],
+  expected: Counts,
+): Promise<void> {
   const { table, key } = bound;
   const doing = (what: Write['do']) =>
     work.filter(({ writes }) => writes.some(one => one.do === what)).map(({ violation }) => violation);
-  const sets = doing('set').map(violation => ({ key: violation.key, values: violation.wanted }));
-  if (sets.length > 0) expected.add(table, await setRows(tx, table, key, bound.sets, sets));
+  const sets = doing('set');
+  if (sets.length > 0) {
+    const keys = sets.length === all.length ? all : sets.map(violation => violation.key);
+    const values = sets.map(violation => violation.wanted);
+    expected.add(table, await setRows(tx, table, key, bound.sets, keys, values));
+  }
   const inserts = doing('insert');
   if (inserts.length > 0) {
     const made = await insertRows(tx, bound, inserts);
@@ -119,15 +133,14 @@ async function appendEntries(
   );
   return keys.map((newKey, i) => {
     const image = images.get(keyId(newKey)) ?? {};
-    const entry = {
-      ...common(order, (rows[i] as Violation).key),
-      action: 'append' as const,
+    const entry = entryOf(order, (rows[i] as Violation).key, {
+      action: 'append',
       table: table.quoted,
       key: newKey,
       keyColumns: names,
       before: null,
-      after: Object.fromEntries(remedy.columns.map(name => [name, image[name] ?? null])),
-    };
+      after: pick(image, remedy.columns),
+    });
     return { entry, table, image };
   });
 }
@@ -135,28 +148,39 @@ async function appendEntries(
 /** A row that is set is journaled by what was written, one that is inserted or removed by all its columns. */
 function ownEntries(
   order: Order,
-  { violation, writes }: Task,
+  work: readonly Task[],
   before: Images,
   after: Images,
   imaged: readonly Column[],
 ): Healing['entries'] {
   const { table, key, sets } = order.bound;
-  const id = keyId(violation.key);
-  const pick = (values: Values | undefined, columns: readonly Column[]): Values | null =>
-    values ? Object.fromEntries(columns.map(({ name }) => [name, values[name] ?? null])) : null;
-  return writes.flatMap(({ do: action }) => {
-    if (action === 'append') return [];
-    const columns = action === 'set' ? sets : [...key, ...imaged];
-    return [
-      {
-        ...common(order, violation.key),
+  const keyNames = key.map(({ name }) => name);
+  const setNames = sets.map(({ name }) => name);
+  const allNames = [...keyNames, ...imaged.map(({ name }) => name)];
+  const entries: Healing['entries'] = [];
+  for (const { violation, writes } of work) {
+    const id = keyId(violation.key);
+    for (const { do: action } of writes) {
+      if (action === 'append') continue;
+      const names = action === 'set' ? setNames : allNames;
+      const row = {
         action,
         table: table.quoted,
         key: violation.key,
-        keyColumns: key.map(({ name }) => name),
-        before: action === 'insert' ? null : pick(before.get(id), columns),
-        after: action === 'remove' ? null : pick(after.get(id), columns),
-      },
-    ];
-  });
+        keyColumns: keyNames,
+        before: action === 'insert' ? null : pick(before.get(id), names),
+        after: action === 'remove' ? null : pick(after.get(id), names),
+      };
+      entries.push(entryOf(order, violation.key, row));
+    }
+  }
+  return entries;
+}
+
+function pick(values: Values | undefined, names: readonly string[]): Values | null {
+  if (!values) return null;
+  return valuesOf(
+    names,
+    names.map(name => values[name] ?? null),
+  );
 }

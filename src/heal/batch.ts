@@ -78,12 +78,8 @@ async function work(
   const left = await budgetLeft(tx, bound);
   const results = new Map<string, Settled>();
   if (left <= 0) throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
-  const restless = await oscillating(
-    tx,
-    bound,
-    claimed.map(({ key }) => key),
-    ward.repeats,
-  );
+  const keys = claimed.map(({ key }) => key);
+  const restless = await oscillating(tx, bound, keys, ward.repeats);
   for (const [id, why] of restless) results.set(id, { did: 'failed', why, known: true });
 
   const outside: Healing['outside'] = read =>
@@ -144,7 +140,7 @@ async function without(
     const done = await heal(healing, {
       bound,
       keys: batch.map(({ key }) => key),
-      believed: violation => isBelieved(bound, of(violation.key), violation),
+      believed: violation => isBelieved(of(violation.key), violation),
       decidedBy: key => of(key).decidedBy ?? 'evenkeel',
       openedAt: key => of(key).openedAt,
       insist: batch.some(({ attempts }) => attempts > 0),

@@ -1,6 +1,6 @@
 import { raise } from '../alerts/raise.ts';
 import { query } from '../db/migrate.ts';
-import type { Pool, Tx } from '../db/pool.ts';
+import { type Pool, type Tx, ask } from '../db/pool.ts';
 import { type Key, type Values, type Violation, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Result } from './heal.ts';
@@ -11,14 +11,12 @@ export interface Claimed {
   readonly key: Key;
   readonly state: 'open' | 'approved';
   readonly attempts: number;
-  readonly openedAt: Date;
+  /** As Postgres prints it, to the microsecond. */
+  readonly openedAt: string;
   readonly dueAt: Date;
   readonly decidedBy: string | null;
-  readonly kind: Violation['kind'];
-  readonly evidence: Values;
-  readonly wanted: Values;
-  /** It has lasted ten graces without holding still: believed as it is. */
-  readonly settled: boolean;
+  /** What the ledger saw; undefined where nothing depends on it: any look is believed. */
+  readonly listed: Pick<Violation, 'kind' | 'evidence' | 'wanted'> | undefined;
 }
 
 /**
@@ -53,26 +51,46 @@ export async function claim(
   limit: number,
   after: Date | undefined,
 ): Promise<Claimed[]> {
-  const { rows } = await tx.query<Claimed>(
-    `select v.id, v.key, v.state, v.attempts, v.opened_at as "openedAt", v.due_at as "dueAt", v.decided_by as "decidedBy", v.kind,
-            v.evidence, v.wanted,
-            clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000) as settled
+  const { graceMs } = bound.invariant;
+  // With `grace: 0s` writers are atomic, so any look is believed, and what the ledger saw stays there. So it is with
+  // what a person approved, and with what has lasted ten graces without holding still.
+  const listed = graceMs === 0 ? '' : `, v.kind, v.evidence::text, v.wanted::text`;
+  const rows = await ask(
+    tx,
+    `select v.id, v.state, v.attempts, v.opened_at, extract(epoch from v.due_at) * 1000, v.decided_by,
+            v.state = 'approved' or clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000),
+            ${bound.key.map((_, i) => `v.key[${i + 1}]`).join(', ')}${listed}
        from evenkeel.violation v
       where v.invariant = $1 and v.state in ('open', 'approved') and v.due_at <= clock_timestamp() and v.due_at > $3
         and (v.state = 'approved' or exists (select from evenkeel.invariant i
                where i.name = $1 and i.mode = 'heal' and i.held_at is null and i.proved_at is not null))
       order by v.due_at limit $2 for update of v skip locked`,
-    [bound.name, limit, after ?? '-infinity', bound.invariant.graceMs],
+    [bound.name, limit, after ?? '-infinity', graceMs],
   );
-  return rows;
+  const k = 7 + bound.key.length;
+  return rows.map(row => ({
+    id: row[0] as string,
+    key: row.slice(7, k),
+    state: row[1] as Claimed['state'],
+    attempts: Number(row[2]),
+    openedAt: row[3] as string,
+    dueAt: new Date(Number(row[4])),
+    decidedBy: row[5] as string | null,
+    listed:
+      graceMs === 0 || row[6] === 't'
+        ? undefined
+        : {
+            kind: row[k] as Violation['kind'],
+            evidence: JSON.parse(row[k + 1] as string) as Values,
+            wanted: JSON.parse(row[k + 2] as string) as Values,
+          },
+  }));
 }
 
-/** Has it lasted, unchanged, since the ledger saw it? With `grace: 0s` writers are atomic, so any look is believed. */
-export function isBelieved(bound: Bound, claimed: Claimed, now: Violation): boolean {
-  if (bound.invariant.graceMs === 0 || claimed.state === 'approved' || claimed.settled) return true;
-  return (
-    claimed.kind === now.kind && same(claimed.evidence, now.evidence) && same(claimed.wanted, now.wanted)
-  );
+/** Has it lasted, unchanged, since the ledger saw it? */
+export function isBelieved({ listed }: Claimed, now: Violation): boolean {
+  if (!listed) return true;
+  return listed.kind === now.kind && same(listed.evidence, now.evidence) && same(listed.wanted, now.wanted);
 }
 
 const same = (a: Values, b: Values): boolean => {
@@ -101,7 +119,8 @@ export async function settle(
     return { id: one.id, ...row };
   });
   const gone = rows.filter(({ to }) => to === 'gone').map(({ id }) => id);
-  if (gone.length > 0) await tx.query('delete from evenkeel.violation where id = any($1::bigint[])', [gone]);
+  if (gone.length > 0)
+    await tx.query('delete from evenkeel.violation where id = any($1::bigint[])', [`{${gone.join(',')}}`]);
   const staying = rows.filter(({ to }) => to !== 'gone');
   if (staying.length > 0) await tx.query(settleText, [JSON.stringify(staying), staying.map(({ id }) => id)]);
   for (const [why, n] of parked) {

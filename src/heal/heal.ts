@@ -1,5 +1,5 @@
 import type { Column } from '../catalog/relation.ts';
-import { type Violation, askKeys, keyId } from '../ask/ask.ts';
+import { type Key, type Violation, askKeys, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { apply, verify } from './apply.ts';
 import {
@@ -68,14 +68,15 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     else work.push({ violation, writes: plan.writes });
   }
   if (work.length === 0) return results;
+  // Mostly all of them: then it is the same list, whose parameters are made once.
+  const ownKeys = work.length === keys.length ? keys : work.map(({ violation }) => violation.key);
 
   await healing.hurry();
   const entriesBefore = healing.entries.length;
-  const changes = await apply(healing, order, work, locked, imaged);
+  const changes = await apply(healing, order, work, ownKeys, locked, imaged);
   await healing.hurry();
-  const scope = await touchedBy(tx, healing.all, changes, own(bound, work));
+  const scope = await touchedBy(tx, healing.all, changes, { name: bound.name, keys: ownKeys });
   await lockTouched(tx, scope.touched);
-  const ownKeys = work.map(({ violation }) => violation.key);
   if (scope.touched.some(({ verified }) => verified.length > 0)) await verify(tx, bound, ownKeys);
   const hits = await askTouched(tx, scope.touched);
   await healing.hurry();
@@ -85,10 +86,10 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     await outwait(tx, hits);
     const now = await askTouched(tx, doubtful);
     const before = await healing.outside(other => askTouched(other, doubtful));
-    await healBroken(healing, order, work, newly(now, before), before, doubtful);
+    await healBroken(healing, order, ownKeys, newly(now, before), before, doubtful);
   }
   for (const entry of healing.entries.slice(entriesBefore)) entry.unchecked ??= scope.unchecked;
-  for (const { violation } of work) results.set(keyId(violation.key), { did: 'healed' });
+  for (const key of ownKeys) results.set(keyId(key), { did: 'healed' });
   return results;
 }
 
@@ -99,13 +100,12 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
 async function healBroken(
   healing: Healing,
   order: Order,
-  work: readonly Task[],
+  keys: readonly Key[],
   broken: readonly Hit[],
   before: readonly Hit[],
   touched: readonly Touched[],
 ): Promise<void> {
   const { bound } = order;
-  const keys = work.map(({ violation }) => violation.key);
   for (const { bound: other, violations } of broken) {
     const others = violations.map(({ key }) => key);
     const canHeal =
@@ -152,11 +152,6 @@ async function healBroken(
   const [again] = newly(await askTouched(healing.tx, touched), before);
   if (again) throw new Fault(`it would break ${again.bound.name}`, undefined);
 }
-
-const own = (bound: Bound, work: readonly Task[]) => ({
-  name: bound.name,
-  keys: work.map(({ violation }) => violation.key),
-});
 
 /** A row that is inserted or removed is journaled whole; else what is written and what paths start from. */
 function imageColumns(healing: Healing, bound: Bound): Column[] {

@@ -1,5 +1,5 @@
 import { type Tx, arrayText, ask } from '../db/pool.ts';
-import { type Key, keyId } from '../ask/ask.ts';
+import { type Key, keyColumns, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 
 /**
@@ -16,22 +16,25 @@ export async function oscillating(
   // An appended row is journaled under its own key, everything else under the subject's.
   const mine =
     bound.appends.length > 0 ? "e.subject = k.key and e.key <> e.subject and e.action = 'append'" : own;
+  const parts = bound.key.map((_, i) => `k${i}`).join(', ');
+  const lists = bound.key.map((_, i) => `$${i + 3}::text[]`).join(', ');
+  // Few subjects have as many entries at all: only theirs are looked into.
   const rows = await ask(
     tx,
-    `select to_jsonb(k.key)::text
-       from (select k::text[] as key from unnest($2::text[]) k) k
+    `select ${parts}
+       from (select ${parts}, array[${parts}] as key from unnest(${lists}) k(${parts})) k
+       cross join lateral (select count(*) as n from (select from evenkeel.entry e where ${mine} limit $2) e) many
        cross join lateral (
          select count(distinct xid) as n from (
            select xid from evenkeel.entry e
-            where ${mine} and e.invariant = $1 and e.because_of is null
+            where many.n >= $2 and ${mine} and e.invariant = $1 and e.because_of is null
               and e.at > clock_timestamp() - interval '1 hour'
-            order by e.id desc limit 2 * $3) x) c
-      where c.n >= $3`,
-    [bound.name, keys.map(arrayText), most],
+            order by e.id desc limit 2 * $2) x) c
+      where c.n >= $2`,
+    [bound.name, most, ...keyColumns(bound.key.length, keys)],
   );
   const why = new Map<string, string>();
-  for (const [text] of rows) {
-    const key = JSON.parse(text as string) as Key;
+  for (const key of rows) {
     const other = await otherHealer(tx, bound, key);
     why.set(
       keyId(key),

@@ -1,6 +1,6 @@
 import type { Column, Relation } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
-import { type Key, type Values, keyId } from '../ask/ask.ts';
+import { type Key, type Values, keyColumns, keyId, valuesOf } from '../ask/ask.ts';
 
 /** Rows of one table as column text, by keyId: what a write changed is the difference of two of these. */
 export type Images = Map<string, Values>;
@@ -13,8 +13,18 @@ export function keyList(key: readonly Column[]): { from: string; on: string } {
   };
 }
 
-export const transpose = (key: readonly Column[], keys: readonly Key[]): (string | null)[][] =>
-  key.map((_, i) => keys.map(one => one[i] ?? null));
+/**
+ * `from … where …`: the rows `t` of a table that have one of the keys ($1…). A key of one column is asked for by `any`,
+ * which is a look into its index whatever the planner thinks of joins: for middling tables it would read them whole.
+ */
+function withKeys(table: Relation, key: readonly Column[]): string {
+  const [first] = key;
+  if (first && key.length === 1) return `from ${table.quoted} t where ${among(first)}`;
+  const { from, on } = keyList(key);
+  return `from ${table.quoted} t join ${from} on ${on} where true`;
+}
+
+export const among = ({ name, base }: Column): string => `t.${quote(name)} = any($1::text[]::${base}[])`;
 
 /**
  * Locks governed rows in key order and reads them; rows that somebody else holds are skipped. FOR NO KEY UPDATE lets
@@ -29,14 +39,13 @@ export async function lockRows(
   keys: readonly Key[],
   strong: boolean,
 ): Promise<Images> {
-  const { from, on } = keyList(key);
   const condition = where ? ` and (select (${where}\n) from (select t.*) ${quote(table.name)})` : '';
   const rows = await ask(
     tx,
-    `select ${texts(key, columns)} from ${table.quoted} t join ${from} on ${on} where true${condition}
+    `select ${texts(key, columns)} ${withKeys(table, key)}${condition}
       order by ${key.map(({ name }) => `t.${quote(name)}`).join(', ')}
         for ${strong ? 'update' : 'no key update'} of t skip locked`,
-    transpose(key, keys),
+    keyColumns(key.length, keys),
   );
   return imagesOf(key, columns, rows);
 }
@@ -50,12 +59,8 @@ export async function readRows(
   keys: readonly Key[],
 ): Promise<Images> {
   if (keys.length === 0) return new Map();
-  const { from, on } = keyList(key);
-  const rows = await ask(
-    tx,
-    `select ${texts(key, columns)} from ${table.quoted} t join ${from} on ${on}`,
-    transpose(key, keys),
-  );
+  const text = `select ${texts(key, columns)} ${withKeys(table, key)}`;
+  const rows = await ask(tx, text, keyColumns(key.length, keys));
   return imagesOf(key, columns, rows);
 }
 
@@ -68,10 +73,6 @@ export function imagesOf(
   rows: readonly (string | null)[][],
 ): Images {
   const n = key.length;
-  return new Map(
-    rows.map(row => [
-      keyId(row.slice(0, n)),
-      Object.fromEntries([...key, ...columns].map(({ name }, i) => [name, row[i] ?? null])),
-    ]),
-  );
+  const names = [...key, ...columns].map(({ name }) => name);
+  return new Map(rows.map(row => [keyId(row.slice(0, n)), valuesOf(names, row)]));
 }

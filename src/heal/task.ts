@@ -28,7 +28,7 @@ export interface Order {
   readonly insist?: boolean;
   readonly because?: string;
   readonly decidedBy: (key: Key) => string;
-  readonly openedAt: (key: Key) => Date | null;
+  readonly openedAt: (key: Key) => string | null;
   readonly depth: number;
 }
 
@@ -56,12 +56,23 @@ export function rowsOf(entries: readonly Draft[], invariant: string): number {
   return rows;
 }
 
-/** What every entry of a heal says. */
-export const common = (order: Order, subject: Key) => ({
+/** An entry of this heal. Written out, so that the many entries of a batch all have one shape. */
+export const entryOf = (
+  order: Order,
+  subject: Key,
+  row: Pick<Draft, 'action' | 'table' | 'key' | 'keyColumns' | 'before' | 'after'>,
+): Draft => ({
   invariant: order.bound.name,
   hash: order.bound.hash,
+  action: row.action,
+  table: row.table,
+  key: row.key,
+  keyColumns: row.keyColumns,
+  before: row.before,
+  after: row.after,
   subject,
   openedAt: order.openedAt(subject),
   decidedBy: order.decidedBy(subject),
   becauseOf: order.because,
+  unchecked: undefined,
 });

@@ -1,8 +1,8 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
-import { type Tx, ask, quote } from '../db/pool.ts';
-import type { Key, Violation } from '../ask/ask.ts';
+import { type Tx, arrayText, ask, quote } from '../db/pool.ts';
+import { type Key, type Values, type Violation, keyColumns } from '../ask/ask.ts';
 import type { Append, Bound } from '../ask/bind.ts';
-import { keyList, transpose } from './rows.ts';
+import { among, keyList } from './rows.ts';
 
 /**
  * The three writes, each one statement over a batch: values travel as text and are cast to the column's own type, so
@@ -13,20 +13,19 @@ export async function setRows(
   table: Relation,
   key: readonly Column[],
   columns: readonly Column[],
-  rows: readonly { key: Key; values: Readonly<Record<string, string | null>> }[],
+  keys: readonly Key[],
+  values: readonly Values[],
 ): Promise<number> {
   const list = columns.map((_, i) => `$${key.length + i + 1}::text[]`);
   const from = `unnest(${[...key.map((_, i) => `$${i + 1}::text[]`), ...list].join(', ')})
     v(${[...key.map((_, i) => `k${i}`), ...columns.map((_, i) => `c${i}`)].join(', ')})`;
   const set = columns.map(({ name, type }, i) => `${quote(name)} = v.c${i}::${type}`).join(', ');
+  const narrow = key[0] && key.length === 1 ? ` and ${among(key[0])}` : '';
   const { rowCount } = await tx.query(
-    `update ${table.quoted} t set ${set} from ${from} where ${keyList(key).on}`,
+    `update ${table.quoted} t set ${set} from ${from} where ${keyList(key).on}${narrow}`,
     [
-      ...transpose(
-        key,
-        rows.map(row => row.key),
-      ),
-      ...columns.map(({ name }) => rows.map(row => row.values[name] ?? null)),
+      ...keyColumns(key.length, keys),
+      ...columns.map(({ name }) => arrayText(values.map(row => row[name] ?? null))),
     ],
   );
   return rowCount ?? 0;
@@ -81,7 +80,7 @@ export async function removeRows(
   const { from, on } = keyList(key);
   const { rowCount } = await tx.query(
     `delete from ${table.quoted} t using ${from} where ${on}`,
-    transpose(key, keys),
+    keyColumns(key.length, keys),
   );
   return rowCount ?? 0;
 }

@@ -14,11 +14,12 @@ export interface Draft {
   readonly before: Values | null;
   readonly after: Values | null;
   readonly subject: Key;
-  readonly openedAt: Date | null;
+  /** As Postgres prints it. */
+  readonly openedAt: string | null;
   readonly decidedBy: string;
   readonly becauseOf: string | undefined;
   /** Invariants that read what was written and can't be asked by key. */
-  unchecked?: readonly string[];
+  unchecked?: readonly string[] | undefined;
   readonly undoes?: string;
 }
 
@@ -32,16 +33,26 @@ export async function journal(tx: Tx, entries: readonly Draft[]): Promise<void> 
 
 function runsOf(entries: readonly Draft[]): Draft[][] {
   const runs: Draft[][] = [];
-  let alike = '';
   for (const entry of entries) {
-    const { invariant, hash, action, table, keyColumns, decidedBy, becauseOf, unchecked } = entry;
-    const now = JSON.stringify([invariant, hash, action, table, keyColumns, decidedBy, becauseOf, unchecked]);
-    if (now === alike) runs.at(-1)?.push(entry);
+    const run = runs.at(-1);
+    if (run?.[0] && areAlike(run[0], entry)) run.push(entry);
     else runs.push([entry]);
-    alike = now;
   }
   return runs;
 }
+
+const areAlike = (a: Draft, b: Draft): boolean =>
+  a.invariant === b.invariant &&
+  a.hash === b.hash &&
+  a.action === b.action &&
+  a.table === b.table &&
+  a.decidedBy === b.decidedBy &&
+  a.becauseOf === b.becauseOf &&
+  isSame(a.keyColumns, b.keyColumns) &&
+  isSame(a.unchecked ?? [], b.unchecked ?? []);
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((name, i) => name === b[i]));
 
 async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
   const [first] = run;
@@ -50,7 +61,7 @@ async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
   await tx.query(
     `insert into evenkeel.entry (invariant, hash, action, table_name, key_columns, decided_by, because_of, unchecked,
                                  key, subject, before, after, opened_at, undoes)
-     select $1, $2, $3, $4, $5, $6, $7, $8, key::text[], subject::text[], before::jsonb, after::jsonb, opened_at, undoes
+     select $1, $2, $3, $4, $5, $6, $7, $8, key::text[], coalesce(subject, key)::text[], before::jsonb, after::jsonb, opened_at, undoes
        from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::bigint[]) with ordinality
          as e(key, subject, before, after, opened_at, undoes, n) order by n`,
     [
@@ -62,12 +73,12 @@ async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
       first.decidedBy,
       first.becauseOf ?? null,
       first.unchecked ?? [],
-      run.map(({ key }) => arrayText(key)),
-      run.map(({ subject }) => arrayText(subject)),
-      run.map(({ before }) => json(before)),
-      run.map(({ after }) => json(after)),
-      run.map(({ openedAt }) => openedAt),
-      run.map(({ undoes }) => undoes ?? null),
+      arrayText(run.map(({ key }) => arrayText(key))),
+      arrayText(run.map(({ key, subject }) => (subject === key ? null : arrayText(subject)))),
+      arrayText(run.map(({ before }) => json(before))),
+      arrayText(run.map(({ after }) => json(after))),
+      arrayText(run.map(({ openedAt }) => openedAt)),
+      arrayText(run.map(({ undoes }) => undoes ?? null)),
     ],
   );
 }

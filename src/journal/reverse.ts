@@ -83,7 +83,7 @@ export async function stands(tx: Tx, { entry, columns, after }: Reversed, table:
     if (after === null ? !now : now && wrong.length === 0) return;
     if (!again || after === null || !now) break;
     const fixed = wrong.map(name => columnOf(table, name)).filter(column => column !== undefined);
-    await setRows(tx, table, keyOf(entry, table), fixed, [{ key: entry.key, values: after }]);
+    await setRows(tx, table, keyOf(entry, table), fixed, [entry.key], [after]);
   }
   throw new Refusal('a trigger keeps the row from being restored', entry.id);
 }
@@ -98,7 +98,7 @@ async function restore(tx: Tx, entry: Entry, table: Relation, was: Values, wrote
       (column): column is Column => column !== undefined && !column.generated && column.identity !== 'a',
     );
   if (columns.length === 0) return;
-  await setRows(tx, table, keyOf(entry, table), columns, [{ key: entry.key, values: was }]);
+  await setRows(tx, table, keyOf(entry, table), columns, [entry.key], [was]);
 }
 
 const keyOf = (entry: Entry, table: Relation): Column[] =>
