@@ -120,6 +120,16 @@ test('without a key, or unlogged, a table is left out, and it is said', async ()
   expect(unfollowed(bounds['viewed']!, plans, 'slot')[0]?.why).toMatch(/^it is unlogged/);
 });
 
+test('a partitioned table without a primary key is left out, because of the partitions to come', async () => {
+  await db.sql(`create table bare (topic_id int, tag text) partition by list (tag);
+    create table bare_0 partition of bare default; alter table bare_0 replica identity full`);
+  const { of, bounds, plans } = await planOf({
+    bare: broken('topics', 'select topic_id as id from bare group by 1 having count(*) > 9'),
+  });
+  expect(of('bare')).toMatchObject({ publishable: false, ddl: [] });
+  expect(unfollowed(bounds['bare']!, plans, 'slot')[0]?.why).toMatch(/^it has no primary key/);
+});
+
 test('publishable is what Postgres lets be updated once it is published', async () => {
   const { plans } = await planOf({
     counts,

@@ -1,4 +1,4 @@
-import { type ReplicaIdentity, columnOf } from '../../catalog/relation.ts';
+import { type Relation, type ReplicaIdentity, columnOf, primaryKey } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
 import type { Bound } from '../../ask/bind.ts';
 import { form } from '../../ask/cost.ts';
@@ -47,7 +47,7 @@ export function capturePlan(bounds: readonly Bound[]): TablePlan[] {
       untold: columns.filter(
         name => !told.includes(name) || relation.identities.some(identity => !tells(identity, name)),
       ),
-      publishable: relation.identities.every(publishable),
+      publishable: unpublished(relation) === undefined,
       ddl: wanting
         .filter(({ logged, kind }) => logged && kind !== 'f')
         .map(({ table }) => `alter table ${table} replica identity full`),
@@ -66,10 +66,11 @@ export function unfollowed(
   if (form(bound.costs) === 'sweep')
     seen.push({ table: bound.table.quoted, why: 'to ask of one key costs about as much as to ask of all' });
   if (kind === 'triggers') return seen;
-  const found = plans.flatMap(({ relation, untold, publishable }): Unfollowed[] => {
+  const found = plans.flatMap(({ relation, untold }): Unfollowed[] => {
     if (!bound.scope.reads.some(({ oid }) => oid === relation.oid)) return [];
     const table = relation.quoted;
-    if (!publishable) return [{ table, why: unpublished(relation.identities) }];
+    const left = unpublished(relation);
+    if (left !== undefined) return [{ table, why: left }];
     const paths = bound.scope.paths.filter(path => path.relation.oid === relation.oid);
     const missing = untold.filter(name => paths.some(path => path.columns.includes(name)));
     const generated = missing.filter(name => columnOf(relation, name)?.generated);
@@ -92,8 +93,13 @@ const tells = ({ kind, columns }: ReplicaIdentity, name: string): boolean =>
 const publishable = ({ kind, columns, logged }: ReplicaIdentity): boolean =>
   logged && (kind === 'f' || columns.length > 0);
 
-function unpublished(identities: readonly ReplicaIdentity[]): string {
-  return identities.some(({ logged }) => !logged)
-    ? 'it is unlogged: a slot tells nothing of it'
+/** Why a slot has to leave the table out; undefined: it needn't. */
+function unpublished(relation: Relation): string | undefined {
+  if (relation.identities.some(({ logged }) => !logged)) return 'it is unlogged: a slot tells nothing of it';
+  // Of a partition made tomorrow nothing but the primary key is told, whatever those of today say.
+  if (relation.kind === 'p' && !primaryKey(relation))
+    return 'it has no primary key: once published, UPDATE and DELETE of a new partition would fail';
+  return relation.identities.every(publishable)
+    ? undefined
     : 'it has no replica identity: once published, its UPDATEs and DELETEs would fail';
 }
