@@ -120,6 +120,8 @@ export async function createEngine(
     new Service('gate', 5_000, log, () => gate.open()),
   ];
 
+  let closed: Promise<void> | undefined;
+
   return {
     bindings,
     async once(swept) {
@@ -130,7 +132,7 @@ export async function createEngine(
         // What can't be delivered waits for the next process.
         await sendAlerts(pool, config).catch(error => log.warn(describe(error)));
       } finally {
-        await close([]);
+        await close([leader]);
       }
     },
     start() {
@@ -143,7 +145,11 @@ export async function createEngine(
     stop: () => close([sweeper, finding, watcher, healers, ...services, leader]),
   };
 
-  async function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
+  function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
+    return (closed ??= end(parts));
+  }
+
+  async function end(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
     await Promise.all(parts.map(part => part.stop()));
     await leave(pool, self).catch(() => {});
     await Promise.all([pool.end(), replica?.end()]);
