@@ -58,7 +58,8 @@ const kinds: readonly Kind[] = [
   {
     what: "a warehouse's sum, written all the time (8)",
     conditions: [8],
-    sql: `update warehouse set w_ytd = w_ytd + 1 where w_id = ${w} returning array[w_id]`,
+    // Never by as much as districts: two totals that agree against history are left to a person.
+    sql: `update warehouse set w_ytd = w_ytd + 0.01 where w_id = ${w} returning array[w_id]`,
   },
 ];
 

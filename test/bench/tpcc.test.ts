@@ -3,6 +3,7 @@
  * exactly those are found that were, and what has a remedy is healed. Full queries that share no text with the
  * invariants are the judge.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { type Broken, check, conditions } from '../../bench/tpcc/conditions.ts';
 import { type Fault, faults, inject } from '../../bench/tpcc/faults.ts';
@@ -16,8 +17,9 @@ import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
 import { requires } from '../support/requires.ts';
 import { makeDue } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
 
-const small = { warehouses: 2, customers: 60, items: 1_000 };
+const small = { warehouses: 2, customers: 200, items: 1_000 };
 const quick = { EVENKEEL_SWEEP_DUTY: '1' };
 
 const declared = async (): Promise<readonly Invariant[]> =>
@@ -33,6 +35,20 @@ async function listed(db: FreshDatabase, where = 'true'): Promise<Broken> {
     (broken[Number(invariant.split('-')[1])] ??= []).push(key);
   for (const keys of Object.values(broken)) keys.sort();
   return broken;
+}
+
+const ledgerSays = (db: FreshDatabase, where: string) =>
+  db.sql(`select name from evenkeel.invariant where ${where}`);
+
+/** Until every change committed up to now was looked at. */
+async function lookedAt(db: FreshDatabase): Promise<void> {
+  const [{ at }] = await db.sql('select clock_timestamp()::text as at');
+  await until(
+    async () => (await db.sql('select from evenkeel.capture where verified_at >= $1', [at])).length > 0,
+    {
+      what: 'all changes to be looked at',
+    },
+  );
 }
 
 /** Sweeps and heals; twice, because two healers that want one customer's row give way, and shown ones clear by a look. */
@@ -84,6 +100,35 @@ requires('postgres-15')('TPC-C', () => {
     await keelOn(db, await declared(), quick).once();
     expect(await listed(db)).toEqual({});
     expect(await db.sql('select * from evenkeel.entry')).toEqual([]);
+  });
+
+  test('what capture alone finds while the transactions run: the same', async () => {
+    const db = await freshDatabase();
+    await load(db.pool, small);
+    const engine = await keelOn(db, await declared(), { ...quick, EVENKEEL_CAPTURE: 'slot' }).engine();
+    engine.start();
+    try {
+      await until(
+        async () => (await ledgerSays(db, 'stale_since is null and proved_at is not null')).length === 11,
+        {
+          what: 'capture to begin, and the first sweep to end',
+        },
+      );
+      // No sweep from now on.
+      await db.sql(`update evenkeel.invariant set next_pass_at = 'infinity'`);
+      const ran = await startMix(db.url, small, { clients: 4, for: { transactions: 1_000 } }).done;
+      expect(ran).toMatchObject({ transactions: 1_000, failed: 0 });
+      await lookedAt(db);
+      expect(await listed(db), 'false alarms').toEqual({});
+
+      const { leaves } = await inject(db.pool, faults);
+      await until(async () => isDeepStrictEqual(await check(db.pool), leaves), { what: 'the heals' });
+      await until(async () => isDeepStrictEqual(await listed(db), leaves), { what: 'the rest to be listed' });
+      expect(await db.sql('select from evenkeel.violation where cause is null')).toEqual([]);
+      expect(await ledgerSays(db, 'escapes > 0 or failed_why is not null')).toEqual([]);
+    } finally {
+      await engine.stop();
+    }
   });
 
   test('two totals that agree against history are left to a person', async () => {
