@@ -7,10 +7,10 @@ select w.oid::int8 as relation, format('%I.%I', n.nspname, c.relname) as member,
        exists (select from pg_subscription_rel s where s.srrelid = c.oid) as subscribed,
        coalesce((select json_agg(json_build_object('name', t.tgname, 'enabled', t.tgenabled, 'function', p.proname, 'body', p.prosrc,
                 'arguments', encode(t.tgargs, 'hex'),
-                'lacks', case when not p.prosecdef or not has_schema_privilege(p.proowner, 'evenkeel', 'usage')
-                           or not has_table_privilege(p.proowner, 'evenkeel.change', 'insert')
-                           or not has_function_privilege(p.proowner, 'evenkeel.change_missed(oid, text, text, text)', 'execute')
-                           or not has_sequence_privilege(p.proowner, 'evenkeel.change_lost', 'update')
+                'lacks', case when not p.prosecdef or not has_schema_privilege(p.proowner, to_regnamespace('evenkeel')::oid, 'usage')
+                           or not has_table_privilege(p.proowner, to_regclass('evenkeel.change')::oid, 'insert')
+                           or not has_function_privilege(p.proowner, to_regprocedure('evenkeel.change_missed(oid, text, text, text)')::oid, 'execute')
+                           or not has_sequence_privilege(p.proowner, to_regclass('evenkeel.change_lost')::oid, 'update')
                          then pg_get_userbyid(p.proowner) end))
             from pg_trigger t join pg_proc p on p.oid = t.tgfoid
            where t.tgrelid = c.oid and t.tgname like 'evenkeel\_%' and not t.tgisinternal), '[]') as triggers

@@ -138,12 +138,15 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import('./resume.ts'),
   },
   install: {
-    says: 'create the schema evenkeel; nothing else is touched',
+    says: 'create the schema evenkeel, and triggers where asked',
     more: [
       '`evenkeel up` does so by itself where its role may. With --role, that role is also granted what the invariants ' +
         'need, and no more; with --print nothing is applied and everything is printed.',
+      'With --triggers, the tables that the invariants read get statement triggers, by which changes are known where no ' +
+        'replication slot can be had: one table at a time, nobody made to wait for more than a second. Run it again ' +
+        'after the invariants, their columns or partitions changed.',
     ],
-    flags: ['print', 'role', 'invariants'],
+    flags: ['print', 'role', 'triggers', 'invariants'],
     exits: '0: it is installed, or printed.',
     load: () => import('./install.ts'),
   },

@@ -24,6 +24,7 @@ export const flags = {
   by: { value: '<who>', says: 'who decides, for the journal; default: the name of this account' },
   why: { value: '<text>', says: 'the reason, shown by `status`' },
   verbose: { says: 'the whole plan, as EXPLAIN prints it' },
+  triggers: { says: 'also create the triggers of trigger capture on the tables that the invariants read' },
   print: { says: 'print the statements, and apply nothing' },
   role: { value: '<role>', says: 'the role that Evenkeel connects as, in the GRANTs that are printed' },
   yes: { says: 'do it: there is no way back' },

@@ -1,13 +1,17 @@
 import { grants } from '../catalog/grants.ts';
 import { migrate, printMigrations } from '../db/migrate.ts';
-import { type Pool, transaction } from '../db/pool.ts';
+import { type Pool, type Tx, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Bound } from '../ask/bind.ts';
 import { loadInvariants } from '../load.ts';
+import { capturePlan } from '../watch/capture/plan.ts';
+import { type Step, triggerDdl } from '../watch/capture/trigger/ddl.ts';
+import { readiness } from '../watch/capture/trigger/readiness.ts';
 import { eachBound } from './bound.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
+import { applySteps } from './ddl.ts';
 import { describeOne } from './fail.ts';
 import { needsOf } from './needs.ts';
 
@@ -16,29 +20,42 @@ export async function run(call: Call): Promise<0 | 1> {
   const { given, config, out } = call;
   const print = given.print === true;
   return withPool(config, async pool => {
-    const planned =
-      print || given.role !== undefined ? await plan(pool, call) : { statements: [], failed: false };
+    const asked = print || given.role !== undefined || given.triggers === true;
+    const planned = asked ? await plan(pool, call) : nothing;
     const ddl = printMigrations();
     if (print) {
-      if (out.json) out.value({ applied: false, ddl, grants: planned.statements });
-      else for (const line of script(ddl, planned.statements, call)) out.line(line);
+      const triggers = planned.triggers.map(({ sql }) => sql);
+      if (out.json) out.value({ applied: false, ddl, grants: planned.statements, triggers });
+      else for (const line of script(ddl, planned, call)) out.line(line);
       return planned.failed ? 1 : 0;
     }
     // Nothing half done: what can't be granted for isn't installed for either.
     if (planned.failed) return 1;
     const steps = await migrate(pool);
     await apply(pool, planned.statements);
-    if (out.json) out.value({ applied: true, steps, grants: planned.statements });
+    await applySteps(pool, planned.triggers);
+    const triggers = planned.triggers.flatMap(({ table }) => table ?? []);
+    if (out.json) out.value({ applied: true, steps, grants: planned.statements, triggers });
     else {
       out.line(steps > 0 ? 'the schema evenkeel is installed' : 'the schema evenkeel was installed already');
       for (const statement of planned.statements) out.line(statement);
+      for (const table of triggers) out.line(`triggers on ${table}`);
     }
     return 0;
   });
 }
 
-/** The GRANTs for the role. Says which invariants it can't tell the needs of. */
-async function plan(pool: Pool, call: Call): Promise<{ statements: string[]; failed: boolean }> {
+interface Plan {
+  /** The GRANTs for the role. */
+  readonly statements: readonly string[];
+  readonly triggers: readonly Step[];
+  /** Some invariant couldn't be bound. */
+  readonly failed: boolean;
+}
+const nothing: Plan = { statements: [], triggers: [], failed: false };
+
+/** Says which invariants it can't tell the needs of, and which tables triggers can't see. */
+async function plan(pool: Pool, call: Call): Promise<Plan> {
   const { given, out } = call;
   const invariants = await declared(call);
   return transaction(
@@ -57,9 +74,19 @@ async function plan(pool: Pool, call: Call): Promise<{ statements: string[]; fai
           out.note(describeOne(error));
         },
       );
-      return { statements: await grants(tx, given.role ?? 'evenkeel', await needsOf(tx, bounds)), failed };
+      const granted = given.print === true || given.role !== undefined;
+      const statements = granted ? await grants(tx, given.role ?? 'evenkeel', await needsOf(tx, bounds)) : [];
+      return { statements, triggers: given.triggers ? await triggers(tx, bounds, call) : [], failed };
     },
   );
+}
+
+async function triggers(tx: Tx, bounds: readonly Bound[], { out }: Call): Promise<Step[]> {
+  const watched = capturePlan(bounds);
+  for (const { table, why, blind } of await readiness(tx, watched)) {
+    if (blind) out.note(`${table.relation.quoted} gets no triggers: ${why}`);
+  }
+  return triggerDdl(tx, watched);
 }
 
 /** Without invariants there is nothing to grant on the user's tables yet. */
@@ -80,14 +107,21 @@ async function apply(pool: Pool, statements: readonly string[]): Promise<void> {
   });
 }
 
-function script(ddl: string, statements: readonly string[], { given }: Call): string[] {
+function script(ddl: string, { statements, triggers }: Plan, { given }: Call): string[] {
   const role = given.role ?? 'evenkeel';
   return [
-    '-- The schema that Evenkeel keeps its ledger and journal in. Nothing else is created.',
+    '-- The schema that Evenkeel keeps its ledger and journal in.',
     ddl,
     '',
     '-- What a role needs for these invariants, and no more; run it as the owner of the tables.',
     ...(given.role === undefined ? [`-- create role ${role} login password '…';`] : []),
     ...statements,
+    ...(triggers.length === 0
+      ? []
+      : [
+          '',
+          '-- Triggers that tell which keys a statement changed: one transaction a table, under a short lock_timeout.',
+        ]),
+    ...triggers.map(({ sql }) => `begin;\nset local lock_timeout = '900ms';\n${sql}\ncommit;`),
   ];
 }

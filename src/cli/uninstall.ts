@@ -1,7 +1,9 @@
 import { type Pool, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
+import { dropDdl } from '../watch/capture/trigger/ddl.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
+import { applySteps } from './ddl.ts';
 import { count } from './text.ts';
 
 /** `evenkeel uninstall --yes` */
@@ -28,6 +30,8 @@ export async function run({ given, config, out }: Call): Promise<0> {
         hint: 'Stop it first: it would miss its ledger, and install it again when it restarts.',
       });
     }
+    const triggers = await transaction(pool, { statement: 30_000, schemas: ['public'] }, tx => dropDdl(tx));
+    await applySteps(pool, triggers);
     await transaction(pool, { statement: 60_000, lock: 5_000, schemas: ['public'] }, async tx => {
       await tx.query('drop schema evenkeel cascade');
     });

@@ -57,6 +57,7 @@ test.each(migrations)(
     await passes(old, column);
     await passes(await db.client(), column);
     await untilAll(told, /lines/);
+    expect(told.gaps).toEqual([]);
   },
 );
 

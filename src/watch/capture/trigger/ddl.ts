@@ -68,17 +68,15 @@ async function membersOf(tx: Tx, oid: string): Promise<string[]> {
 }
 
 /** What removes every trigger that was installed, one step a table; the functions go with the schema. */
-export async function dropDdl(tx: Tx, keep: readonly string[] = []): Promise<Step[]> {
+export async function dropDdl(tx: Tx): Promise<Step[]> {
   const rows = await ask(
     tx,
-    `select format('%I.%I', n.nspname, c.relname), string_agg(format('drop trigger if exists %I on %I.%I;', t.tgname, n.nspname, c.relname), e'\\n' order by t.tgname)
+    `select format('%I.%I', n.nspname, c.relname),
+            string_agg(format('drop trigger if exists %I on %I.%I;', t.tgname, n.nspname, c.relname), e'\\n' order by t.tgname)
        from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
-       join pg_proc p on p.oid = t.tgfoid join pg_namespace f on f.oid = p.pronamespace
-      where f.nspname = 'evenkeel' and not t.tgisinternal
-        and c.oid <> all (select coalesce(relid, k) from unnest($1::oid[]) k left join pg_partition_tree(k) on true
-                          union select unnest($1::oid[]))
+       join pg_proc p on p.oid = t.tgfoid
+      where p.pronamespace = to_regnamespace('evenkeel') and not t.tgisinternal
       group by 1 order by 1`,
-    [keep],
   );
   return rows.map(([table, sql]) => ({ table: table as string, sql: sql as string }));
 }
