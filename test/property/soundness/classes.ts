@@ -1,4 +1,5 @@
-import { type Pieces, type Rows, nested } from './rows.ts';
+import type { Pieces } from './pieces.ts';
+import { type Rows, nested } from './rows.ts';
 import type { World } from './world.ts';
 
 /**
@@ -10,25 +11,25 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
   'join, grouped': p => {
     const [a, b] = [p.governed, p.rows(1)];
     const side = p.tape.pick(['', 'left ']);
-    const by = side ? a.key : p.tape.pick([a.key, b.key]);
-    return `select ${as(by)}, ${p.aggregate(b)} as v from ${a.from} ${side}join ${nested(b)} on ${p.equal(a.key, b.key)}${p.where(a, 1)} group by ${by.join(', ')}${p.having(b)}`;
+    const by = side && !p.wild ? a.key : p.tape.pick([a.key, b.key]);
+    return `select ${as(by)}, ${p.aggregate(b)} as v from ${a.from} ${side}join ${nested(b)} on ${p.link(a, b)}${p.where(a, 1)} group by ${by.join(', ')}${p.having(b)}`;
   },
   'left join of a grouped sub-query': p => {
     const a = p.governed;
     const b = p.derived(p.grouped(p.rows(1), 1));
-    return `select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} left join ${b.from} on ${p.equal(a.key, b.key)} where ${a.numbers[0]} is distinct from coalesce(${b.numbers[0]}, 0)`;
+    return `select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} left join ${b.from} on ${p.link(a, b)} where ${a.numbers[0]} is distinct from coalesce(${b.numbers[0]}, 0)`;
   },
   'correlated sub-selects': p => {
     const a = p.governed;
     const b = p.rows(1);
     const c = p.rows(1);
-    return `select ${as(a.key)}, (select ${p.aggregate(b)} from ${b.from}${p.where(b, 1, [p.equal(b.key, a.key)])}) as v from ${a.from} where ${a.numbers[0]} ${p.tape.pick(['<>', 'is distinct from', '>='])} (select ${p.aggregate(c)} from ${c.from}${p.where(c, 1, [p.equal(c.key, a.key)])})`;
+    return `select ${as(a.key)}, (select ${p.aggregate(b)} from ${b.from}${p.where(b, 1, [p.link(b, a)])}) as v from ${a.from} where ${a.numbers[0]} ${p.tape.pick(['<>', 'is distinct from', '>='])} (select ${p.aggregate(c)} from ${c.from}${p.where(c, 1, [p.link(c, a)])})`;
   },
   exists: p => filtered(p, a => `exists (${p.correlated(a, 1, '1')})`),
   'not exists': p => filtered(p, a => `not exists (${p.correlated(a, 1, '')})`),
   'an orphan': p => {
     const [a, b] = [p.rows(0), p.governed];
-    return `select ${as(a.key)}, count(*) as v from ${a.from}${p.where(a, 0, [`not exists (select from ${b.from} where ${p.equal(b.key, a.key)})`])} group by ${a.key.join(', ')}`;
+    return `select ${as(a.key)}, count(*) as v from ${a.from}${p.where(a, 0, [`not exists (select from ${b.from} where ${p.link(b, a)})`])} group by ${a.key.join(', ')}`;
   },
   'in a grouped sub-query': p =>
     filtered(p, a => {
@@ -42,11 +43,11 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
   except: p => bare(p, p.tape.pick(['except', 'except all'])),
   'cte once': p => {
     const [a, b] = [p.governed, p.derived(undefined, 'q')];
-    return `with q as ${hint(p)}(${unique(p)}) select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} ${p.tape.pick(['', 'left '])}join ${b.from} on ${p.equal(a.key, b.key)}${p.where(a, 0)}`;
+    return `with q as ${hint(p)}(${unique(p)}) select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} ${p.tape.pick(['', 'left '])}join ${b.from} on ${p.link(a, b)}${p.where(a, 0)}`;
   },
   'cte twice': p => {
     const [a, b, c] = [p.governed, p.derived(undefined, 'q'), p.derived(undefined, 'q')];
-    return `with q as ${hint(p)}(${unique(p)}) select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} left join ${b.from} on ${p.equal(a.key, b.key)} where not exists (select from ${c.from} where ${p.equal(c.key, a.key)} and ${c.numbers[0]} > 1)`;
+    return `with q as ${hint(p)}(${unique(p)}) select ${as(a.key)}, ${b.numbers[0]} as v from ${a.from} left join ${b.from} on ${p.link(a, b)} where not exists (select from ${c.from} where ${p.link(c, a)} and ${c.numbers[0]} > 1)`;
   },
   'window by the key': p => p.windowed(p.rows(1), 1),
   'distinct on': p => {
@@ -56,7 +57,7 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
   'lateral … limit 1': p => {
     const [a, b] = [p.governed, p.rows(1)];
     const n = p.number(b);
-    const body = `select ${n} as v from ${b.from}${p.where(b, 0, [p.equal(b.key, a.key)])} order by 1 ${p.tape.pick(['', 'desc'])} limit 1`;
+    const body = `select ${n} as v from ${b.from}${p.where(b, 0, [p.link(b, a)])} order by 1 ${p.tape.pick(['', 'desc'])} limit 1`;
     return p.tape.pick([
       `select ${as(a.key)}, l.v from ${a.from} left join lateral (${body}) l on true where l.v is distinct from ${a.numbers[0]}`,
       `select ${as(a.key)}, l.v from ${a.from}, lateral (${body}) l${p.where(a, 0)}`,
@@ -68,13 +69,13 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
         ? p.tape.pick(['acct', 'entry', 'event'] as const)
         : p.tape.pick(['entry', 'hold', 'event'] as const);
     const [a, b] = [p.table(name), p.table(name)];
-    return `select ${as(a.key)}, count(*) as v from ${a.from} ${p.tape.pick(['', 'left '])}join ${b.from} on ${p.equal(a.key, b.key)} and ${a.numbers[0]} < ${b.numbers[0]}${p.where(b, 0)} group by ${a.key.join(', ')}${p.having(a)}`;
+    return `select ${as(a.key)}, count(*) as v from ${a.from} ${p.tape.pick(['', 'left '])}join ${b.from} on ${p.link(a, b)} and ${a.numbers[0]} < ${b.numbers[0]}${p.where(b, 0)} group by ${a.key.join(', ')}${p.having(a)}`;
   },
   'one table in many places': p => {
     const name = p.world.key[0] === 'c' ? 'entry' : p.tape.pick(['entry', 'hold', 'event'] as const);
     const a = p.governed;
     const [b, c, d] = [p.table(name), p.table(name), p.table(name)];
-    return `select ${as(a.key)}, (select count(*) from ${b.from} where ${p.equal(a.key, b.key)}) as v from ${a.from} where exists (select from ${c.from} where ${p.equal(a.key, c.key)} and ${p.condition(c, 0)}) or ${p.list(a.key)} ${p.tape.pick(['in', '= any'])} (select ${d.key.join(', ')} from ${d.from} where ${p.equal(d.key, a.key)}${p.tape.pick(['', ` and ${p.condition(d, 0)}`])})`;
+    return `select ${as(a.key)}, (select count(*) from ${b.from} where ${p.link(a, b)}) as v from ${a.from} where exists (select from ${c.from} where ${p.link(a, c)} and ${p.condition(c, 0)}) or ${p.list(a.key)} ${p.tape.pick(['in', '= any'])} (select ${d.key.join(', ')} from ${d.from} where ${p.link(d, a)}${p.tape.pick(['', ` and ${p.condition(d, 0)}`])})`;
   },
   'two hops': p => p.grouped(p.hops(1), 0),
   'three hops': p => p.grouped(p.hops(2), 0),
@@ -85,7 +86,7 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
   'a partitioned table': p => {
     const a = p.governed;
     const b = p.table('event');
-    return `select ${as(a.key)}, (select sum(${b.numbers[0]}) from ${b.from} where ${p.equal(a.key, b.key)}) as v from ${a.from}${p.where(a, 0)}`;
+    return `select ${as(a.key)}, (select sum(${b.numbers[0]}) from ${b.from} where ${p.link(a, b)}) as v from ${a.from}${p.where(a, 0)}`;
   },
   'a partition': p => {
     const table = p.world.tables.event;
@@ -98,7 +99,7 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
   },
   'right join': p => {
     const [a, b] = [p.governed, p.derived(unique(p))];
-    return `select ${as(a.key)}, ${b.numbers[0]} as v from ${nested(b)} right join ${a.from} on ${p.equal(a.key, b.key)}${p.where(a, 1)}`;
+    return `select ${as(a.key)}, ${b.numbers[0]} as v from ${nested(b)} right join ${a.from} on ${p.link(a, b)}${p.where(a, 1)}`;
   },
   'full join': p => {
     const [a, b] = [p.governed, p.derived(unique(p))];
@@ -120,6 +121,17 @@ export const classes: Readonly<Record<string, (p: Pieces) => string>> = {
     return `select ${as(a.key)}, ${p.aggregate(b)} as v from ${a.from} join ${nested(b)} on (${[...a.key, '1'].join(', ')}) = (${[...b.key, '1'].join(', ')})${p.where(b, 0)} group by ${a.key.join(', ')}`;
   },
 };
+
+/**
+ * Queries of the same shapes whose tables meet by other columns than the key too, or not at all: most lead nowhere, and the
+ * derivation has to know which.
+ */
+export function wild(p: Pieces): string {
+  p.wild = true;
+  const sql = p.tape.pick(Object.values(classes))(p);
+  p.wild = false;
+  return sql;
+}
 
 const as = (key: readonly string[]): string => key.map((one, i) => `${one} as k${i}`).join(', ');
 

@@ -8,7 +8,7 @@ import type { Told } from './told.ts';
 /** What is violated, by key: kept by asking the keys that changes lead to. */
 export type Ledger = Map<string, string>;
 
-const said = ({ key, kind, present, wanted, evidence }: Violation): string =>
+export const said = ({ key, kind, present, wanted, evidence }: Violation): string =>
   JSON.stringify([key, kind, present, sorted(wanted), sorted(evidence)]);
 
 const sorted = (values: Readonly<Record<string, string | null>>) =>

@@ -1,5 +1,7 @@
 import type pg from 'pg';
+import type { Bound } from '../../../src/ask/bind.ts';
 import { type Pool, quote } from '../../../src/db/pool.ts';
+import { capturePlan } from '../../../src/watch/capture/plan.ts';
 import type { Row } from '../tables.ts';
 import type { Table, World } from './world.ts';
 
@@ -13,11 +15,10 @@ export interface Told {
 export interface Hearing {
   /** Statements that make a world's tables tell; run with its DDL. */
   ddl(world: World): string;
-  /** Begins to listen; `columns`: by table, what has to be told. */
-  start(world: World, columns: ReadonlyMap<string, readonly string[]>): Promise<void>;
+  /** Begins to listen. @returns which of the queries can't be followed, though their tables could be */
+  start(world: World, bounds: readonly Bound[]): Promise<ReadonlySet<Bound>>;
   /** All that committed since it was called last. */
   hear(): Promise<Told>;
-  stop(): Promise<void>;
 }
 
 /** Row triggers that write old and new rows into a log: derivation alone. */
@@ -48,10 +49,11 @@ export class LogHearing implements Hearing {
     return `create table ${schema}."the log" (t int, r text[]);${each.join('')}`;
   }
 
-  async start(world: World, columns: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  async start(world: World, bounds: readonly Bound[]): Promise<ReadonlySet<Bound>> {
     this.#world = world;
-    this.#columns = columns;
+    this.#columns = new Map(capturePlan(bounds).map(({ relation, columns }) => [relation.name, columns]));
     await this.hear();
+    return new Set();
   }
 
   async hear(): Promise<Told> {
@@ -75,9 +77,5 @@ export class LogHearing implements Hearing {
       rows.set(table.name, list);
     }
     return { rows, all };
-  }
-
-  async stop(): Promise<void> {
-    this.#world = undefined;
   }
 }

@@ -4,11 +4,11 @@ import { sqlState, transaction } from '../../../src/db/pool.ts';
 import type { Invariant } from '../../../src/declare/invariant.ts';
 import { EvenkeelError } from '../../../src/errors.ts';
 import { Tape } from '../tape.ts';
-import { classes, views } from './classes.ts';
+import { classes, views, wild } from './classes.ts';
 import type { Crowd } from './crowd.ts';
 import { deed, fill } from './deeds.ts';
 import { type Ledger, Repeated, derive, note, truth } from './ledger.ts';
-import { Pieces } from './rows.ts';
+import { Pieces } from './pieces.ts';
 import type { Hearing, Told } from './told.ts';
 import { type World, column, world } from './world.ts';
 
@@ -77,7 +77,8 @@ export async function settle(
       if (!/^(23|21)/.test(sqlState(error) ?? '')) throw new Error(text, { cause: error });
     });
   const asked: Asked[] = [];
-  for (const [name, write] of Object.entries(classes)) {
+  const wilds = Array.from({ length: 10 }, () => ['wild', wild] as const);
+  for (const [name, write] of [...Object.entries(classes), ...wilds]) {
     const invariant = invariantOf(tape, made, name, write(pieces));
     try {
       const bound = await transaction(pool, { ...limits, schemas: [made.schema, 'public'] }, tx =>
@@ -91,7 +92,6 @@ export async function settle(
         const whys = counts.blind.get(name) ?? new Map<string, number>();
         counts.blind.set(name, whys);
         for (const { why } of bound.scope.blind) whys.set(why, (whys.get(why) ?? 0) + 1);
-        if (process.env['TELL_BLIND'] === name) console.log(ddl, invariant.sql, bound.scope.blind);
       }
     } catch (error) {
       const state = error instanceof EvenkeelError ? sqlState(error.cause) : sqlState(error);
@@ -145,11 +145,10 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
   const { pool, crowd, hearing, counts } = ground;
   const { made, asked, tape, ddl } = await settle(ground, seed);
   const schemas = [made.schema, 'public'];
-  const columns = new Map<string, string[]>();
-  for (const { bound } of asked)
-    for (const { relation, columns: needed } of bound.scope.paths)
-      columns.set(relation.name, [...new Set([...(columns.get(relation.name) ?? []), ...needed])]);
-  await hearing.start(made, columns);
+  const unfollowed = await hearing.start(
+    made,
+    asked.map(({ bound }) => bound),
+  );
   const ledgers = new Map<Asked, Ledger | undefined>();
   const full = (one: Asked): Promise<Ledger | undefined> =>
     transaction(pool, { ...limits, schemas }, tx => truth(tx, one.bound)).catch((error: unknown) => {
@@ -162,11 +161,11 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
   for (let round = 0; round < rounds; round++) {
     crowd.history = [];
     const heard: Told[] = [];
-    const swept = new Set<Asked>();
+    const swept = new Set(asked.filter(({ bound }) => unfollowed.has(bound)));
     const touched = new Set<Asked>();
     const keysOf = new Map<Asked, string[]>();
     const before = new Map([...ledgers].map(([one, ledger]) => [one, ledger && new Map(ledger)]));
-    const rowsBefore = process.env['EVENKEEL_TEST_ROWS'] ? await dump(pool, made) : undefined;
+    const rowsBefore = await dump(pool, made);
     const look = async () => {
       const told = await hearing.hear();
       if (told.rows.size === 0 && told.all.size === 0) return;
@@ -205,7 +204,7 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
           [
             `seed ${seed}, round ${round}, ${one.traits.join(', ')}`,
             ddl,
-            rowsBefore ?? '',
+            rowsBefore,
             `-- ${one.bound.invariant.form} where ${one.bound.invariant.on.where}`,
             one.bound.invariant.sql,
             ...one.bound.scope.paths.map(
@@ -229,7 +228,6 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
       ledgers.set(one, truly);
     }
   }
-  await hearing.stop();
   await pool.query(`set client_min_messages = error; drop schema "${made.schema}" cascade`);
 }
 

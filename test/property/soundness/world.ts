@@ -152,7 +152,7 @@ export function world(tape: Tape, schema: string): World {
       generated ? [customers ? 'c' : 'k0'] : [],
     ),
     hold: make('hold', [...account, 'n', 's'], [...account, 's']),
-    event: make('event', [...account, 'c', 'n', 's'], []),
+    event: make('event', [...account, 'c', 'n', 's'], tape.chance(50) ? [...account, 's'] : []),
     item: make('item', ['iid', 'id', 'n', 's'], ['iid']),
     part: make('part', ['pid', 'iid', 'n'], tape.chance(50) ? ['pid'] : []),
   };
@@ -202,7 +202,7 @@ function create(tape: Tape, schema: string, { quoted, columns, primary, partitio
     return `create table ${quoted} (${[...list(columns), ...key].join(', ')});${indexes.join('')}`;
   const [a, b, rest] = partitions.map(one => `${quote(schema)}.${quote(one)}`);
   // The second partition has its columns in another order.
-  return `create table ${quoted} (${list(columns).join(', ')}) partition by list (${of('s')});
+  return `create table ${quoted} (${[...list(columns), ...key].join(', ')}) partition by list (${of('s')});
     create table ${a} partition of ${quoted} for values in ('new');
     create table ${b} (gone int, ${list(columns.toReversed()).join(', ')});
     alter table ${b} drop column gone;
