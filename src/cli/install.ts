@@ -6,6 +6,8 @@ import { EvenkeelError } from '../errors.ts';
 import type { Bound } from '../ask/bind.ts';
 import { loadInvariants } from '../load.ts';
 import { capturePlan } from '../watch/capture/plan.ts';
+import type { Watched } from '../watch/capture/capture.ts';
+import { slotStatements } from '../watch/capture/slot/publication.ts';
 import { type Step, triggerDdl } from '../watch/capture/trigger/ddl.ts';
 import { readiness } from '../watch/capture/trigger/readiness.ts';
 import { eachBound } from './bound.ts';
@@ -26,7 +28,10 @@ export async function run(call: Call): Promise<0 | 1> {
     if (print) {
       const triggers = planned.triggers.map(({ sql }) => sql);
       if (out.json) out.value({ applied: false, ddl, grants: planned.statements, triggers });
-      else for (const line of script(ddl, planned, call)) out.line(line);
+      else {
+        const slot = await slotStatements(pool, given.role ?? 'evenkeel', planned.watched);
+        for (const line of script(ddl, planned, slot, call)) out.line(line);
+      }
       return planned.failed ? 1 : 0;
     }
     // Nothing half done: what can't be granted for isn't installed for either.
@@ -49,10 +54,11 @@ interface Plan {
   /** The GRANTs for the role. */
   readonly statements: readonly string[];
   readonly triggers: readonly Step[];
+  readonly watched: readonly Watched[];
   /** Some invariant couldn't be bound. */
   readonly failed: boolean;
 }
-const nothing: Plan = { statements: [], triggers: [], failed: false };
+const nothing: Plan = { statements: [], triggers: [], watched: [], failed: false };
 
 /** Says which invariants it can't tell the needs of, and which tables triggers can't see. */
 async function plan(pool: Pool, call: Call): Promise<Plan> {
@@ -76,13 +82,18 @@ async function plan(pool: Pool, call: Call): Promise<Plan> {
       );
       const granted = given.print === true || given.role !== undefined;
       const statements = granted ? await grants(tx, given.role ?? 'evenkeel', await needsOf(tx, bounds)) : [];
-      return { statements, triggers: given.triggers ? await triggers(tx, bounds, call) : [], failed };
+      const watched = capturePlan(bounds);
+      return {
+        statements,
+        triggers: given.triggers ? await triggers(tx, watched, call) : [],
+        watched,
+        failed,
+      };
     },
   );
 }
 
-async function triggers(tx: Tx, bounds: readonly Bound[], { out }: Call): Promise<Step[]> {
-  const watched = capturePlan(bounds);
+async function triggers(tx: Tx, watched: readonly Watched[], { out }: Call): Promise<Step[]> {
   for (const { table, why, blind } of await readiness(tx, watched)) {
     if (blind) out.note(`${table.relation.quoted} gets no triggers: ${why}`);
   }
@@ -107,7 +118,12 @@ async function apply(pool: Pool, statements: readonly string[]): Promise<void> {
   });
 }
 
-function script(ddl: string, { statements, triggers }: Plan, { given }: Call): string[] {
+function script(
+  ddl: string,
+  { statements, triggers }: Plan,
+  slot: readonly string[],
+  { given }: Call,
+): string[] {
   const role = given.role ?? 'evenkeel';
   return [
     '-- The schema that Evenkeel keeps its ledger and journal in.',
@@ -116,6 +132,9 @@ function script(ddl: string, { statements, triggers }: Plan, { given }: Call): s
     '-- What a role needs for these invariants, and no more; run it as the owner of the tables.',
     ...(given.role === undefined ? [`-- create role ${role} login password '…';`] : []),
     ...statements,
+    '',
+    '-- For capture by a replication slot, where the role does not own the tables:',
+    ...slot.map(line => `-- ${line}`),
     ...(triggers.length === 0
       ? []
       : [

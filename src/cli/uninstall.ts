@@ -1,5 +1,7 @@
 import { type Pool, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
+import { publicationName } from '../watch/capture/slot/publication.ts';
+import { removeSlots } from '../watch/capture/slot/slot.ts';
 import { dropDdl } from '../watch/capture/trigger/ddl.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
@@ -32,6 +34,7 @@ export async function run({ given, config, out }: Call): Promise<0> {
     }
     const triggers = await transaction(pool, { statement: 30_000, schemas: ['public'] }, tx => dropDdl(tx));
     await applySteps(pool, triggers);
+    await removeSlots(pool, publicationName);
     await transaction(pool, { statement: 60_000, lock: 5_000, schemas: ['public'] }, async tx => {
       await tx.query('drop schema evenkeel cascade');
     });

@@ -56,6 +56,18 @@ test('--print prints all of it, for psql', async () => {
   expect(await whyNot(db, watched)).toEqual([undefined, undefined]);
 });
 
+test('uninstall takes back the publication and the slot of capture by slot, too', async () => {
+  const { db, where } = await forum();
+  await evenkeel(where, 'install');
+  const slots = `select from pg_replication_slots where database = current_database()`;
+  await db.sql('create publication evenkeel');
+  await db.sql(`
+    select pg_create_logical_replication_slot('evenkeel_' || oid || '_0000', 'pgoutput') from pg_database where datname = current_database()`);
+  expect(await db.sql(slots)).toHaveLength(1);
+  expect((await evenkeel(where, 'uninstall', '--yes')).code).toBe(0);
+  expect([await db.sql(slots), await db.sql('select from pg_publication')]).toEqual([[], []]);
+});
+
 test('a table that triggers can not see gets none, and that is said', async () => {
   const { db, where } = await forum();
   await db.sql('create table other_topics () inherits (topics)');
