@@ -1,6 +1,7 @@
 import type { Key } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
-import { type Pool, describe } from '../db/pool.ts';
+import { type Pool, describe, isDown } from '../db/pool.ts';
+import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
@@ -51,6 +52,8 @@ export class Watcher {
   #askAgainAt = 0;
   #noted = 0;
   #ended: Error | undefined;
+  /** As it was when it was noted what backs each invariant. */
+  #untold = '';
   readonly #doubts = new Map<string, number>();
 
   constructor(parts: WatcherParts) {
@@ -103,24 +106,27 @@ export class Watcher {
     const plans = capturePlan(bounds);
     const { capture, why } = await choose(plans);
     const kind = capture?.kind ?? 'sweeps';
-    const before = await noteKind(pool, kind, why);
-    await this.#noteBacking(bounds, plans, capture?.kind);
-    if (!capture) {
-      this.#askAgainAt = performance.now() + askAgainMs;
-      log.debug(`finding by sweeps: ${why}`);
-      return;
-    }
+    if (!capture) return this.#without(bounds, why);
     if (this.#kind !== kind) tracer.forget();
     tracer.follow(bounds, plans);
+    const before = await noteKind(pool, kind, why);
     if (before !== kind) tracer.gap(`capture by ${kind} begins`);
     for (const { invariant, key, since, cause } of await loadKept(pool)) {
       const at = new Date(cause.at);
       tracer.of(invariant)?.keys.load(key, { ...cause, at }, since.getTime(), performance.now());
     }
-    this.#capture = capture;
     this.#kind = capture.kind;
     this.#followed = bounds;
-    await capture.start(plans, tracer);
+    try {
+      await capture.start(plans, tracer);
+    } catch (error) {
+      await capture.stop().catch(() => {});
+      // The process that led before it may hold the slot for a moment.
+      if (isDown(error) || (error instanceof EvenkeelError && error.code === 'slot-busy')) throw error;
+      return this.#without(bounds, `capture by ${kind} failed: ${describe(error)}`);
+    }
+    this.#capture = capture;
+    await this.#noteBacking(bounds, capture);
     capture.ended.catch(error => {
       if (this.#capture !== capture) return;
       this.#ended = error instanceof Error ? error : new Error(String(error));
@@ -129,32 +135,46 @@ export class Watcher {
     log.debug(`capturing by ${kind}: ${why}`);
   }
 
+  /** Sweeps find everything until there can be a capture. */
+  async #without(bounds: readonly Bound[], why: string): Promise<void> {
+    const { pool, log } = this.#parts;
+    await noteKind(pool, 'sweeps', why);
+    await this.#noteBacking(bounds, undefined);
+    this.#askAgainAt = performance.now() + askAgainMs;
+    log.info(`finding by sweeps alone: ${why}`);
+  }
+
   /** Definitions and tables change while we run. */
   async #follow(capture: Capture): Promise<void> {
     const { bindings, tracer } = this.#parts;
     const bounds = bindings.own;
     const same =
       bounds.length === this.#followed.length && bounds.every((bound, i) => bound === this.#followed[i]);
-    if (same) return;
-    const plans = capturePlan(bounds);
-    tracer.follow(bounds, plans);
-    await capture.watch(plans);
-    this.#followed = bounds;
-    await this.#noteBacking(bounds, plans, capture.kind);
+    if (!same) {
+      const plans = capturePlan(bounds);
+      tracer.follow(bounds, plans);
+      await capture.watch(plans);
+      this.#followed = bounds;
+    }
+    if (!same || this.#untold !== JSON.stringify([...capture.untold]))
+      await this.#noteBacking(bounds, capture);
   }
 
-  async #noteBacking(
-    bounds: readonly Bound[],
-    plans: readonly TablePlan[],
-    kind: Capture['kind'] | undefined,
-  ): Promise<void> {
-    const backings = bounds.map(bound => ({
-      name: bound.name,
-      unfollowed: kind
-        ? [...new Set(unfollowed(bound, plans, kind).map(({ table, why }) => `${table}: ${why}`))]
-        : [],
-    }));
-    await noteBacking(this.#parts.pool, kind !== undefined, backings);
+  async #noteBacking(bounds: readonly Bound[], capture: Capture | undefined): Promise<void> {
+    const plans = capturePlan(bounds);
+    const untold = capture?.untold ?? new Map<string, string>();
+    const backings = bounds.map(bound => {
+      const whys = capture ? unfollowed(bound, plans, capture.kind) : [];
+      const also = bound.scope.reads
+        .filter(({ oid, quoted }) => untold.has(oid) && !whys.some(({ table }) => table === quoted))
+        .map(({ oid, quoted }) => ({ table: quoted, why: untold.get(oid) }));
+      return {
+        name: bound.name,
+        unfollowed: [...new Set([...whys, ...also].map(({ table, why }) => `${table}: ${why}`))],
+      };
+    });
+    await noteBacking(this.#parts.pool, capture !== undefined, backings);
+    this.#untold = JSON.stringify([...untold]);
     this.#backed = new Set(backings.filter(one => one.unfollowed.length === 0).map(({ name }) => name));
   }
 

@@ -65,6 +65,8 @@ export interface Capture {
   watch(watched: readonly Watched[]): Promise<void>;
   /** Everything up to here has been looked at or is kept: it need not be told again. Cheap; called often. */
   acknowledge(position: Position): void;
+  /** Oid of each watched table of which it can't tell everything, as things are → why. */
+  readonly untold: ReadonlyMap<string, string>;
   /** Rejects when reading ends by itself (connection lost, slot taken); never resolves before `stop`. */
   readonly ended: Promise<never>;
   /** Up to when every committed change was told; for freshness. Undefined: not known yet. */

@@ -75,7 +75,7 @@ export class CaptureHearing implements Hearing, Sink {
 
   /** Tables that the slot doesn't tell of. */
   get #left(): ReadonlyMap<string, string> {
-    return this.#capture instanceof SlotCapture ? this.#capture.unpublished : new Map();
+    return this.#capture instanceof SlotCapture ? this.#capture.untold : new Map();
   }
 
   async #install(watched: readonly Watched[]): Promise<void> {

@@ -190,7 +190,7 @@ test('a role that owns nothing and is no superuser reads what was published for 
     grant select, update, insert on all tables in schema evenkeel, public to ${pg.escapeIdentifier(role)}`);
   expect(await unready(pool, url.href)).toBeUndefined();
   const { capture, line } = await telling(db, { ...t, unseen: ['id'] }, { pool, url: url.href });
-  expect([...capture.unpublished.values()]).toEqual([
+  expect([...capture.untold.values()]).toEqual([
     expect.stringContaining("it can't be published: must be owner"),
   ]);
   await db.sql('insert into t values (1)');

@@ -14,7 +14,7 @@ test('a table without replica identity is left out, and its application goes on 
     alter table rootless_1 replica identity full`);
   const tables = { anonymous: ['id'], nothing: ['id'], later: ['id'], volatile: ['id'], rootless: ['id'] };
   const { capture, notes, settle } = await telling(db, tables);
-  expect([...capture.unpublished.values()].map(why => why.slice(0, 25)).sort()).toEqual([
+  expect([...capture.untold.values()].map(why => why.slice(0, 25)).sort()).toEqual([
     'it has no primary key: a ',
     'it has no replica identit',
     'it has no replica identit',

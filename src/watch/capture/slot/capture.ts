@@ -80,8 +80,7 @@ export class SlotCapture implements Capture {
     return this.#slot;
   }
 
-  /** Oid of each watched table of which no changes are told → why. */
-  get unpublished(): ReadonlyMap<string, string> {
+  get untold(): ReadonlyMap<string, string> {
     return this.#unpublished;
   }
 

@@ -65,6 +65,10 @@ export class TriggerCapture implements Capture {
     this.#running = this.#loop();
   }
 
+  get untold(): ReadonlyMap<string, string> {
+    return this.#unready;
+  }
+
   async watch(watched: readonly Watched[]): Promise<void> {
     this.#watched = watched;
     const own = new Map(watched.map(table => [table.relation.oid, table]));
