@@ -4,12 +4,12 @@ import type { Stage } from './stage.ts';
 export async function loadOrders(stage: Stage, orders: number, linesEach = 3): Promise<void> {
   await stage.sql(`
     drop table if exists lines, orders, customers cascade;
-    create table customers (id bigint primary key, spent numeric not null default 0);
+    create table customers (id bigint primary key, spent numeric not null default 0, large boolean not null default false);
     create table orders (id bigint primary key, customer_id bigint not null, total numeric not null default 0);
     create table lines (id bigint primary key, order_id bigint not null, price numeric not null);
     insert into lines select g, 1 + (g - 1) / ${linesEach}, (g % 100) + 0.5 from generate_series(1, ${orders * linesEach}) g;
     insert into orders select id, 1 + id / 10, t from (select order_id as id, sum(price) as t from lines group by 1) x;
-    insert into customers select customer_id, sum(total) from orders group by 1;
+    insert into customers (id, spent) select customer_id, sum(total) from orders group by 1;
     create index on lines (order_id);
     create index on orders (customer_id);`);
   await stage.sql('vacuum analyze lines, orders, customers');
@@ -33,4 +33,14 @@ export const customerSpent = `-- evenkeel: should
 -- guard: none
 -- grace: 0s
 select c.id, coalesce(sum(o.total), 0) as spent
+  from customers c left join orders o on o.customer_id = c.id group by c.id`;
+
+export const customerLarge = `-- evenkeel: should
+-- says: A customer is large once an order is
+-- on: customers
+-- heal: set
+-- mode: heal
+-- guard: none
+-- grace: 0s
+select c.id, coalesce(bool_or(o.total > 1000), false) as large
   from customers c left join orders o on o.customer_id = c.id group by c.id`;
