@@ -3,6 +3,7 @@ import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { idOf, limitOf } from './numbers.ts';
 import type { Out } from './out.ts';
+import { causeText } from './cause.ts';
 import { clean, wrap } from './text.ts';
 import { between, moment, since } from './time.ts';
 import { type Shown, difference } from './values.ts';
@@ -51,12 +52,14 @@ function actionOf({ action, undoneBy, undoes }: Told): string {
 
 /** Which invariant, of which subject, for how long it was wrong, and whose decision. */
 function reasonOf(entry: Told, shown: Shown): string {
-  const { invariant, subject, subjectColumns, key, openedAt, at, decidedBy, becauseOf, unchecked } = entry;
+  const { invariant, subject, subjectColumns, key, openedAt, at, decidedBy, becauseOf, unchecked, cause } =
+    entry;
   const other =
     JSON.stringify(subject) === JSON.stringify(key) ? '' : ` ${shown.key(subject, subjectColumns)}`;
   return [
     `${invariant}${other}`,
     ...(openedAt ? [`wrong for ${between(openedAt, at)}`] : []),
+    ...(cause === null ? [] : [`broken by ${causeText(cause)}`]),
     ...(becauseOf === null ? [] : [`set off by ${becauseOf}`]),
     ...(decidedBy === 'evenkeel' ? [] : [`decided by ${clean(decidedBy)}`]),
     ...(unchecked.length > 0 ? [`not checked: ${unchecked.join(', ')}`] : []),

@@ -3,6 +3,7 @@ import { remedies } from '../declare/heal.ts';
 import { unknownInvariant } from '../find/overview.ts';
 import { type Listed, listViolations } from '../find/list.ts';
 import type { Call } from './commands.ts';
+import { causeText } from './cause.ts';
 import { withPool } from './database.ts';
 import { idOf, limitOf } from './numbers.ts';
 import type { Out } from './out.ts';
@@ -49,6 +50,10 @@ function card(one: Listed, at: Date, shown: Shown, out: Out): string[] {
     `${out.paint('bold', title)}  ${out.paint(one.state === 'parked' ? 'yellow' : 'dim', facts)}`,
   ];
   lines.push(...shown.changes(changesOf(one), '    '));
+  if (one.cause !== null) {
+    const by = wrap(`broken by ${causeText(one.cause)}`, out.columns - 4);
+    lines.push(...by.map(part => out.paint('dim', `    ${part}`)));
+  }
   if (one.reason !== null) lines.push(...wrap(clean(one.reason), out.columns - 4).map(part => `    ${part}`));
   return lines;
 }

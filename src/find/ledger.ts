@@ -3,6 +3,20 @@ import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
 import { type Key, type Violation, keyId } from '../ask/ask.ts';
 
+/** What broke a violation: the last change that capture told before it was found. */
+export interface Caused {
+  readonly xid: string;
+  /** When it was committed, ISO 8601; with triggers when it was written. */
+  readonly at: string;
+  readonly table: string;
+  readonly operation: string;
+  /** Known to triggers only. */
+  readonly role?: string;
+  readonly application?: string;
+  /** So many earlier transactions changed it since it was right; any of them may be to blame. */
+  readonly others?: number;
+}
+
 /** keyId → what broke it, as it is kept (JSON): capture's word, where it has one. */
 export type Causes = ReadonlyMap<string, object>;
 

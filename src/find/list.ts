@@ -1,5 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import type { Key, Values, Violation } from '../ask/ask.ts';
+import type { Caused } from './ledger.ts';
 import type { State } from './states.ts';
 
 /** A violation as the ledger lists it. */
@@ -16,6 +17,8 @@ export interface Listed {
   /** Remedies as declared; '' where a person decides. */
   readonly heal: string;
   readonly openedAt: Date;
+  /** Null: found by looking at everything. */
+  readonly cause: Caused | null;
   /** Not healed before. */
   readonly dueAt: Date;
   readonly attempts: number;
@@ -38,7 +41,7 @@ export async function listViolations(
   const { rows } = await pool.query<Listed>(
     `select v.id, v.invariant, v.key, coalesce(i.key, '{}') as "keyColumns", v.state, v.kind, v.evidence, v.wanted,
             coalesce(i.heal, '') as heal, v.opened_at as "openedAt", v.due_at as "dueAt", v.attempts, v.reason,
-            v.decided_by as "decidedBy"
+            v.decided_by as "decidedBy", v.cause
        from evenkeel.violation v left join evenkeel.invariant i on i.name = v.invariant
       where ($1::text is null or v.invariant = $1) and ($2::bigint is null or v.id < $2)
       order by v.id desc limit $3`,

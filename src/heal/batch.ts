@@ -143,6 +143,7 @@ async function without(
       believed: violation => isBelieved(of(violation.key), violation),
       decidedBy: key => of(key).decidedBy ?? 'evenkeel',
       openedAt: key => of(key).openedAt,
+      cause: key => of(key).cause,
       insist: batch.some(({ attempts }) => attempts > 0),
       depth: 0,
     });

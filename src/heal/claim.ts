@@ -15,6 +15,8 @@ export interface Claimed {
   readonly openedAt: string;
   readonly dueAt: Date;
   readonly decidedBy: string | null;
+  /** What broke it, as the ledger has it (JSON); null: not known. */
+  readonly cause: string | null;
   /** What the ledger saw; undefined where nothing depends on it: any look is believed. */
   readonly listed: Pick<Violation, 'kind' | 'evidence' | 'wanted'> | undefined;
 }
@@ -57,7 +59,7 @@ export async function claim(
   const listed = graceMs === 0 ? '' : `, v.kind, v.evidence::text, v.wanted::text`;
   const rows = await ask(
     tx,
-    `select v.id, v.state, v.attempts, v.opened_at, extract(epoch from v.due_at) * 1000, v.decided_by,
+    `select v.id, v.state, v.attempts, v.opened_at, extract(epoch from v.due_at) * 1000, v.decided_by, v.cause::text,
             v.state = 'approved' or clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000),
             ${bound.key.map((_, i) => `v.key[${i + 1}]`).join(', ')}${listed}
        from evenkeel.violation v
@@ -67,17 +69,18 @@ export async function claim(
       order by v.due_at limit $2 for update of v skip locked`,
     [bound.name, limit, after ?? '-infinity', graceMs],
   );
-  const k = 7 + bound.key.length;
+  const k = 8 + bound.key.length;
   return rows.map(row => ({
     id: row[0] as string,
-    key: row.slice(7, k),
+    key: row.slice(8, k),
     state: row[1] as Claimed['state'],
     attempts: Number(row[2]),
     openedAt: row[3] as string,
     dueAt: new Date(Number(row[4])),
     decidedBy: row[5] as string | null,
+    cause: row[6] as string | null,
     listed:
-      graceMs === 0 || row[6] === 't'
+      graceMs === 0 || row[7] === 't'
         ? undefined
         : {
             kind: row[k] as Violation['kind'],

@@ -126,6 +126,7 @@ async function healBroken(
       because: bound.name,
       decidedBy: () => 'evenkeel',
       openedAt: () => null,
+      cause: () => null,
       depth: order.depth + 1,
     }).catch(error => {
       if (!(error instanceof Fault)) throw error;

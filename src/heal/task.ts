@@ -29,6 +29,7 @@ export interface Order {
   readonly because?: string;
   readonly decidedBy: (key: Key) => string;
   readonly openedAt: (key: Key) => string | null;
+  readonly cause: (key: Key) => string | null;
   readonly depth: number;
 }
 
@@ -72,6 +73,7 @@ export const entryOf = (
   after: row.after,
   subject,
   openedAt: order.openedAt(subject),
+  cause: order.cause(subject),
   decidedBy: order.decidedBy(subject),
   becauseOf: order.because,
   unchecked: undefined,

@@ -1,5 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import type { Key, Values } from '../ask/ask.ts';
+import type { Caused } from '../find/ledger.ts';
 import type { Draft } from './record.ts';
 
 /** An entry of the journal as a person reads it. */
@@ -21,6 +22,8 @@ export interface Told {
   readonly subjectColumns: readonly string[];
   /** When the violation was first seen. */
   readonly openedAt: Date | null;
+  /** What broke it; null: not known. */
+  readonly cause: Caused | null;
   readonly decidedBy: string;
   readonly becauseOf: string | null;
   readonly unchecked: readonly string[];
@@ -50,7 +53,7 @@ export async function readJournal(
 ): Promise<{ entries: Told[]; next: string | undefined }> {
   const { rows } = await pool.query<Told>(
     `select id, at, xid::text, invariant, action, table_name as table, key, key_columns as "keyColumns", before, after,
-            subject, opened_at as "openedAt", decided_by as "decidedBy", because_of as "becauseOf", unchecked, undoes,
+            subject, opened_at as "openedAt", cause, decided_by as "decidedBy", because_of as "becauseOf", unchecked, undoes,
             undone_by as "undoneBy",
             coalesce((select i.key from evenkeel.invariant i where i.name = e.invariant), '{}') as "subjectColumns"
        from evenkeel.entry e

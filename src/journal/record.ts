@@ -16,6 +16,8 @@ export interface Draft {
   readonly subject: Key;
   /** As Postgres prints it. */
   readonly openedAt: string | null;
+  /** What broke it, as the ledger has it (JSON); null: not known. */
+  readonly cause: string | null;
   readonly decidedBy: string;
   readonly becauseOf: string | undefined;
   /** Invariants that read what was written and can't be asked by key. */
@@ -60,10 +62,10 @@ async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
   const json = (values: Values | null) => (values === null ? null : JSON.stringify(values));
   await tx.query(
     `insert into evenkeel.entry (invariant, hash, action, table_name, key_columns, decided_by, because_of, unchecked,
-                                 key, subject, before, after, opened_at, undoes)
-     select $1, $2, $3, $4, $5, $6, $7, $8, key::text[], coalesce(subject, key)::text[], before::jsonb, after::jsonb, opened_at, undoes
-       from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::bigint[]) with ordinality
-         as e(key, subject, before, after, opened_at, undoes, n) order by n`,
+                                 key, subject, before, after, opened_at, cause, undoes)
+     select $1, $2, $3, $4, $5, $6, $7, $8, key::text[], coalesce(subject, key)::text[], before::jsonb, after::jsonb, opened_at, cause::jsonb, undoes
+       from unnest($9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $14::text[], $15::bigint[]) with ordinality
+         as e(key, subject, before, after, opened_at, cause, undoes, n) order by n`,
     [
       first.invariant,
       first.hash,
@@ -78,6 +80,7 @@ async function append(tx: Tx, run: readonly Draft[]): Promise<void> {
       arrayText(run.map(({ before }) => json(before))),
       arrayText(run.map(({ after }) => json(after))),
       arrayText(run.map(({ openedAt }) => openedAt)),
+      arrayText(run.map(({ cause }) => cause)),
       arrayText(run.map(({ undoes }) => undoes ?? null)),
     ],
   );

@@ -178,6 +178,7 @@ async function one(tx: Tx, unit: readonly Entry[], by: string): Promise<Restored
       becauseOf: undefined,
       undoes: entry.id,
       openedAt: null,
+      cause: null,
     })),
   );
   await settle(tx, unit, by);

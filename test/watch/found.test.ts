@@ -71,9 +71,9 @@ describe.each(['slot'] as const)('by %s', kind => {
     await db.sql('insert into lines values (1, 7, 100)');
     await settled();
     const [entry] = await db.sql(
-      `select after, before from evenkeel.entry where invariant = 'order-total' order by id desc limit 1`,
+      `select after, before, cause->>'table' as cause from evenkeel.entry where invariant = 'order-total' order by id desc limit 1`,
     );
-    expect(entry).toEqual({ before: { total: '0' }, after: { total: '100' } });
+    expect(entry).toEqual({ before: { total: '0' }, after: { total: '100' }, cause: 'public.lines' });
   });
 
   test('a line that moves: both orders and both customers', async () => {
