@@ -49,9 +49,9 @@ export const settings = {
   ),
   sweepPauseMs: setting(
     'EVENKEEL_SWEEP_PAUSE',
-    '1s',
-    atLeast('0s'),
-    'the least pause between two passes of one invariant',
+    '',
+    optional(atLeast('0s')),
+    'the least pause between two passes of one invariant; default: `1s`, and `15m` where capture follows every change',
   ),
   capture: setting(
     'EVENKEEL_CAPTURE',

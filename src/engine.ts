@@ -23,7 +23,8 @@ import { Tracer } from './watch/tracer.ts';
 import { Watcher } from './watch/watcher.ts';
 import { version } from './version.ts';
 
-/** Between two passes over what capture follows anyway; ms. */
+/** Between two passes; ms. Where capture follows every change they are only the backstop. */
+const sweepMs = 1_000;
 const backstopMs = 15 * 60_000;
 /** Suspects wake the finder; this is only in case. */
 const idleMs = 1_000;
@@ -101,7 +102,7 @@ export async function createEngine(
     },
     // Where capture tells of every change, the sweep is the backstop.
     pause: ({ name, everyMs }) =>
-      everyMs ?? (watcher.backs(name) ? Math.max(backstopMs, config.sweepPauseMs) : config.sweepPauseMs),
+      everyMs ?? config.sweepPauseMs ?? (watcher.backs(name) ? backstopMs : sweepMs),
     finish: (bound, since) => recheck(pool, bound, since, limitMs),
   });
   leader.taken = () => {

@@ -22,7 +22,7 @@ describe('settings', () => {
       mode: 'heal',
       alertUrl: undefined,
       sweepDuty: 0.1,
-      sweepPauseMs: 1000,
+      sweepPauseMs: undefined,
       capture: 'auto',
       directUrl: undefined,
       slotMaxLag: 4 * 2 ** 30,

@@ -79,23 +79,43 @@ const locks = (db: FreshDatabase) =>
   db.sql(`select mode, relation::regclass::text as on, locktype from pg_locks
     where database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid()`);
 
-test('a pass, and a process that runs, change nothing but rows, and leave no lock', async () => {
-  const db = await forum();
-  const before = await catalog(db);
-  expect(before.length).toBeGreaterThan(1_000);
+/** Runs until it has healed something, and until its sessions have ended. */
+async function runOnce(db: FreshDatabase, capture: string): Promise<void> {
   await keelOn(db, files).once();
-  expect(await catalog(db)).toEqual(before);
   await db.sql('update topics set posts_count = 9 where id = 3');
-  const engine = await keelOn(db, files, { EVENKEEL_SWEEP_PAUSE: '0s' }).engine();
+  const env = { EVENKEEL_SWEEP_PAUSE: '0s', EVENKEEL_CAPTURE: capture };
+  const engine = await keelOn(db, files, env).engine();
   engine.start();
   const right = () => db.sql('select from topics where id = 3 and posts_count = 0');
-  await until(async () => (await right()).length > 0, { what: 'the running process to heal' });
-  expect(await catalog(db)).toEqual(before);
+  const captures = `select from evenkeel.capture where kind = '${capture}'`;
+  await until(async () => (await right()).length > 0 && (await db.sql(captures)).length > 0, {
+    what: 'the running process to heal',
+  });
   await engine.stop();
   // A backend ends a moment after its client said goodbye.
   const sessions = `select from pg_stat_activity where application_name = 'evenkeel' and datname = current_database()`;
   await until(async () => (await db.sql(sessions)).length === 0, { what: 'every session to end' });
+}
+
+test('a pass, and a process that runs, change nothing but rows, and leave no lock', async () => {
+  const db = await forum();
+  const before = await catalog(db);
+  expect(before.length).toBeGreaterThan(1_000);
+  await runOnce(db, 'sweeps');
+  expect(await catalog(db)).toEqual(before);
   expect(await locks(db)).toEqual([]);
+});
+
+test('a slot adds a publication and itself, and uninstall takes them back', async () => {
+  const db = await forum();
+  const before = await catalog(db);
+  await runOnce(db, 'slot');
+  const known = new Set(before.map(one => JSON.stringify(one)));
+  const added = (await catalog(db)).filter(one => !known.has(JSON.stringify(one)));
+  expect(added.map(({ kind }) => kind)).toEqual(['publication', 'slot']);
+  expect(await locks(db)).toEqual([]);
+  expect((await evenkeel({ url: db.url }, 'uninstall', '--yes')).code).toBe(0);
+  expect(await catalog(db)).toEqual(before);
 });
 
 test('uninstall removes every trace; what was healed stays', async () => {
