@@ -35,6 +35,7 @@ export class Suspects {
   readonly #resting = new Map<string, number>();
   /** Keys of which it is asked whether capture tells them after all. */
   readonly #doubts = new Set<string>();
+  #known: Least | undefined;
 
   get size(): number {
     return this.#waiting.size + this.#asking.size;
@@ -45,9 +46,10 @@ export class Suspects {
     const id = idOf(key);
     if (this.#doubts.size > 0) this.#doubts.delete(id);
     const known = this.#waiting.get(id);
+    const since = cause.at.getTime();
+    this.#note(floor, since);
     if (known) merge(known, cause, 0, floor, now);
     else {
-      const since = cause.at.getTime();
       this.#waiting.set(id, { id, key, cause, others: 0, since, toldAt: now, floor, kept: false });
     }
   }
@@ -56,6 +58,7 @@ export class Suspects {
   load(key: Key, cause: Cause, since: number, now: number): void {
     const id = idOf(key);
     if (this.#waiting.has(id)) return;
+    this.#known = undefined;
     this.#waiting.set(id, { id, key, cause, others: 0, since, toldAt: now, floor: undefined, kept: true });
   }
 
@@ -84,6 +87,7 @@ export class Suspects {
   pass(key: Key, from: Suspect): void {
     const id = idOf(key);
     this.#doubts.delete(id);
+    this.#note(from.floor, from.since);
     const known = this.#waiting.get(id);
     if (known) {
       merge(known, from.cause, from.others, from.floor, from.toldAt);
@@ -95,9 +99,10 @@ export class Suspects {
 
   /** They were looked at; each rests until `until`. */
   done(suspects: readonly Suspect[], until: number): void {
+    this.#known = undefined;
     for (const { id } of suspects) {
       this.#asking.delete(id);
-      this.#resting.set(id, until);
+      if (until > 0) this.#resting.set(id, until);
     }
   }
 
@@ -115,13 +120,18 @@ export class Suspects {
 
   /** Those told before `toldBefore` that still hold capture back, as they are now. */
   holding(toldBefore: number): Suspect[] {
-    return [...this.#all()]
-      .filter(one => one.floor !== undefined && one.toldAt < toldBefore)
-      .map(one => ({ ...one }));
+    const found: Suspect[] = [];
+    for (const of of [this.#waiting, this.#asking]) {
+      for (const one of of.values()) {
+        if (one.floor !== undefined && one.toldAt < toldBefore) found.push({ ...one });
+      }
+    }
+    return found;
   }
 
   /** They are in the database now, and hold nothing back, but for those that changed meanwhile. */
   letGo(suspects: Iterable<Suspect>): void {
+    this.#known = undefined;
     for (const { id, cause } of suspects) {
       for (const one of [this.#waiting.get(id), this.#asking.get(id)]) {
         if (!one) continue;
@@ -133,18 +143,12 @@ export class Suspects {
 
   /** Capture may be acknowledged up to here; undefined: nothing holds back. */
   get floor(): Position | undefined {
-    let least: Position | undefined;
-    for (const { floor } of this.#all()) {
-      if (floor !== undefined && (least === undefined || floor < least)) least = floor;
-    }
-    return least;
+    return this.#least().floor;
   }
 
   /** The commit of the oldest change that wasn't looked at; ms. */
   get since(): number | undefined {
-    let least: number | undefined;
-    for (const { since } of this.#all()) if (least === undefined || since < least) least = since;
-    return least;
+    return this.#least().since;
   }
 
   /** Something else found this key: has capture told of it? If it hasn't by the time that `doubted` is asked, it won't. */
@@ -167,14 +171,37 @@ export class Suspects {
 
   /** Everything will be looked at anyway. */
   clear(): void {
+    this.#known = undefined;
     this.#waiting.clear();
     this.#doubts.clear();
   }
 
-  *#all(): Iterable<Suspect> {
-    yield* this.#waiting.values();
-    yield* this.#asking.values();
+  /** One pass over all, remembered until some of them are through: what is told later is no older. */
+  #least(): Least {
+    if (this.#known) return this.#known;
+    const least: Least = { floor: undefined, since: undefined };
+    for (const of of [this.#waiting, this.#asking]) {
+      for (const { floor, since } of of.values()) {
+        if (floor !== undefined && (least.floor === undefined || floor < least.floor)) least.floor = floor;
+        if (least.since === undefined || since < least.since) least.since = since;
+      }
+    }
+    this.#known = least;
+    return least;
   }
+
+  /** A suspect joins, or is told again. */
+  #note(floor: Position | undefined, since: number): void {
+    const known = this.#known;
+    if (!known) return;
+    if (floor !== undefined && (known.floor === undefined || floor < known.floor)) known.floor = floor;
+    if (known.since === undefined || since < known.since) known.since = since;
+  }
+}
+
+interface Least {
+  floor: Position | undefined;
+  since: number | undefined;
 }
 
 /** Keeps its place in line, and takes the newer cause. One that is kept holds back again: what is kept is an older change. */

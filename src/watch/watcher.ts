@@ -31,8 +31,9 @@ export interface WatcherParts {
   readonly choose: (plans: readonly TablePlan[]) => Promise<Choice>;
 }
 
-/** Suspects that wait for longer are kept in the database, so that they don't hold back a slot; ms. */
-const patienceMs = 1_000;
+/** Suspects that wait for longer are kept in the database, so that they don't hold back a slot; ms. Those that only stand in
+ * line are looked at before: keeping costs about what looking does. */
+const patienceMs = 15_000;
 /** Without a capture, it is asked again so often whether there can be one; ms. */
 const askAgainMs = 30_000;
 /** More suspects of one invariant than this that can't be looked at are given up for a sweep. */
@@ -189,10 +190,11 @@ export class Watcher {
     if (toSweep.stale.size > 0) await noteStale(pool, toSweep.stale);
     tracer.noted(toSweep);
     const now = performance.now();
-    for (const watch of tracer.watches) await this.#keep(watch, now);
+    const briefly = now - this.#noted < 1_000;
+    if (!briefly) for (const watch of tracer.watches) await this.#keep(watch, now);
     const { floor } = tracer;
     if (floor !== undefined) capture.acknowledge(floor);
-    if (now - this.#noted < 1_000) return;
+    if (briefly) return;
     this.#noted = now;
     const verified = toldUntil ? tracer.verified(toldUntil) : new Map<string, Date>();
     await noteProgress(pool, tracer.told === undefined ? undefined : floor, tracer.size, verified);
@@ -213,7 +215,7 @@ export class Watcher {
       keys.letGo(waiting);
     }
     for (const { path, from } of lookUps) {
-      if (from.holding(now - 10 * patienceMs).length === 0) continue;
+      if (from.holding(now - 2 * patienceMs).length === 0) continue;
       tracer.sweep(bound.name, `changes of ${path.relation.quoted} can't be followed in time`);
       from.clear();
     }
