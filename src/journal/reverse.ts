@@ -73,15 +73,17 @@ async function reworded(tx: Tx, table: Relation, values: Values | null): Promise
 
 /**
  * What is restored later, or a trigger that this sets off, may write a row that was restored already: it is written
- * again, and has to stand then. @throws Refusal
+ * again, and has to stand then, but for what a trigger stamps at every write (a version, a time). @throws Refusal
  */
 export async function stands(tx: Tx, { entry, columns, after }: Reversed, table: Relation): Promise<void> {
   if (entry.action === 'append') return;
-  for (let again = true; ; again = false) {
+  for (let before: Values | undefined; ; ) {
     const now = await readRow(tx, entry, table, '');
     const wrong = columns.filter(column => now?.[column] !== after?.[column]);
     if (after === null ? !now : now && wrong.length === 0) return;
-    if (!again || after === null || !now) break;
+    if (before && now && wrong.every(column => now[column] !== before?.[column])) return;
+    if (before || after === null || !now) break;
+    before = now;
     const fixed = wrong.map(name => columnOf(table, name)).filter(column => column !== undefined);
     await setRows(tx, table, keyOf(entry, table), fixed, [entry.key], [after]);
   }

@@ -143,3 +143,21 @@ select a.id, a.id as account_id, a.balance - coalesce(sum(l.amount), 0) as amoun
   await keel.once();
   expect(await db.sql('select count(*)::int as n from ledger')).toEqual([{ n: 3 }]);
 });
+
+test('a row that restoring its children stamps anew is restored but for the stamp', async () => {
+  await db.sql(`
+    create table p (id int primary key, n int, version int);
+    create table c (id int primary key, p_id int references p on delete cascade);
+    insert into p values (1, 0, 5); insert into c values (7, 1);
+    update p set n = 1;
+    create function stamp() returns trigger language plpgsql as $$ begin new.version := old.version + 1; return new; end $$;
+    create trigger stamp before update on p for each row execute function stamp();
+    create function counts() returns trigger language plpgsql as $$ begin update p set n = n + 1 where id = new.p_id; return null; end $$;
+    create trigger counts after insert on c for each row execute function counts()`);
+  const it = `-- evenkeel: broken\n-- says: x\n-- on: p\n-- heal: remove\n-- mode: heal\n-- grace: 0s\n-- touches: c\nselect id from p where id = 1`;
+  await keelOn(db, { it }).once();
+  expect(await db.sql('select from p')).toEqual([]);
+  expect(await undo(db.pool, all(), 'ann')).toMatchObject({ refused: [] });
+  expect(await db.sql('select id, n from p')).toEqual([{ id: 1, n: 1 }]);
+  expect(await db.sql('select * from c')).toEqual([{ id: 7, p_id: 1 }]);
+});
