@@ -77,7 +77,7 @@ async function reworded(tx: Tx, table: Relation, values: Values | null): Promise
  */
 export async function stands(tx: Tx, { entry, columns, after }: Reversed, table: Relation): Promise<void> {
   if (entry.action === 'append') return;
-  for (let before: Values | undefined; ; ) {
+  for (let before: Values | undefined; ;) {
     const now = await readRow(tx, entry, table, '');
     const wrong = columns.filter(column => now?.[column] !== after?.[column]);
     if (after === null ? !now : now && wrong.length === 0) return;
