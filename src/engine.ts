@@ -95,10 +95,10 @@ export async function createEngine(
     config,
     log,
     find: async (bound, keys) => {
+      const doubt = watcher.doubt(bound.name, keys);
       const { opened } = await find(pool, bound, keys, limitMs);
-      if (opened.length === 0) return;
-      watcher.doubt(bound.name, opened);
-      healers.wake();
+      await doubt(opened);
+      if (opened.length > 0) healers.wake();
     },
     // Where capture tells of every change, the sweep is the backstop.
     pause: ({ name, everyMs }) =>

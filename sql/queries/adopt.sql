@@ -7,6 +7,8 @@ with mine as (
   select m.name from mine m join evenkeel.invariant i on i.name = m.name where i.hash <> m.hash
 ), dropped as (
   delete from evenkeel.violation v using changed c where v.invariant = c.name
+), unkept as (
+  delete from evenkeel.suspect s using changed c where s.invariant = c.name
 ), quiet as (
   delete from evenkeel.pulse p using changed c where p.invariant = c.name and p.written = 0
 ), calmed as (
@@ -19,5 +21,5 @@ on conflict (name) do update
        mode = excluded.mode, guard = excluded.guard, in_force_since = clock_timestamp(), retired_at = null, held_at = null, held_why = null, failed_at = null,
        failed_why = null, cursor = null, pass_started_at = null, proved_at = null, passes = 0, found = null,
        chunk_rows = 1000, next_pass_at = clock_timestamp(), stale_since = null, stale_why = null, verified_at = null,
-       escapes = 0, escaped_at = null
+       escapes = 0, escaped_at = null, backed_by = 'sweeps', unfollowed = '{}'
  where i.hash <> excluded.hash or i.retired_at is not null

@@ -1,6 +1,15 @@
 import { keyId } from '../ask/ask.ts';
 import { explain } from '../ask/mistake.ts';
-import { type Pool, type Tx, describe, isCollision, isDown, transaction } from '../db/pool.ts';
+import {
+  type Pool,
+  type Tx,
+  arrayText,
+  describe,
+  isCollision,
+  isDown,
+  sqlState,
+  transaction,
+} from '../db/pool.ts';
 import type { Log } from '../log.ts';
 import { lookUp } from '../watch/scope/keys.ts';
 import type { Suspect } from '../watch/suspects.ts';
@@ -26,7 +35,7 @@ const most = 1_000;
 const roundMs = 250;
 
 /**
- * Takes suspects, oldest first, and looks: each is asked again once its change can be seen. A commit is told before new
+ * Takes suspects, those of each invariant oldest first, and looks: each is asked again once its change can be seen. A commit is told before new
  * snapshots see it (3 of 4,000 commits were missed by looking at once), so the snapshot is asked which are.
  */
 export class Finder {
@@ -35,6 +44,8 @@ export class Finder {
   readonly #sizes = new Map<string, number>();
   /** Invariants that wait after a failure, until then. */
   readonly #waits = new Map<string, number>();
+  readonly #turns = new Map<string, number>();
+  #looks = 0;
 
   /** The last round found nothing to do: whatever arrives may be looked at right away. */
   idle = true;
@@ -57,7 +68,7 @@ export class Finder {
       .filter(({ keys, lookUps }) => keys.ready(began) || lookUps.some(({ from }) => from.ready(began)))
       .map(watch => ({ watch, since: oldest(watch) }))
       .filter(({ since }) => since !== undefined)
-      .sort((a, b) => (a.since as number) - (b.since as number))
+      .sort((a, b) => this.#turn(a.watch) - this.#turn(b.watch) || (a.since as number) - (b.since as number))
       .map(({ watch }) => watch);
     const [first] = watches;
     if (!first) return shortly;
@@ -71,23 +82,26 @@ export class Finder {
         this.#pace.felt(performance.now() - asked);
         for (const watch of watches) {
           round.now = watch;
+          this.#turns.set(watch.bound.name, ++this.#looks);
           for (const one of watch.lookUps) await this.#trace(tx, round, watch, one, visible);
           opened += await this.#look(tx, round, watch, visible, listed.has(watch.bound.name));
           if (performance.now() - began > roundMs) break;
         }
       });
     } catch (error) {
-      round.giveBack();
-      if (isDown(error) || !round.now) throw error;
-      await this.#failed(round.now, error);
+      // What one query has used up (temporary files, memory) is no sign that the server is gone.
+      const failed = isDown(error) && !sqlState(error)?.startsWith('53') ? undefined : round.now;
+      round.giveBack(failed && this.#size(failed) === 1 ? failed : undefined);
+      if (failed === undefined) throw error;
+      await this.#failed(failed, error);
       return shortly;
     }
     round.finish();
     for (const { watch } of round.looks) this.#waits.delete(watch.bound.name);
-    await this.#forget(round);
     tracer.drained();
     if (opened > 0) this.#parts.opened();
     for (const { keys } of watches) keys.tidy(began);
+    await this.#forget(round);
     return round.looks.length + round.traces.length > 0
       ? this.#pace.pauseAfter(performance.now() - began)
       : shortly;
@@ -139,6 +153,11 @@ export class Finder {
     return opened.length;
   }
 
+  /** Whoever was looked at longest ago comes first: a long line of dear ones mustn't hold up all others. */
+  #turn({ bound }: Watch): number {
+    return this.#turns.get(bound.name) ?? 0;
+  }
+
   #size({ bound }: Watch): number {
     return this.#sizes.get(bound.name) ?? most;
   }
@@ -156,15 +175,15 @@ export class Finder {
     await fail(name, told);
   }
 
-  /** Kept suspects that were looked at need not be kept any more. */
+  /** Kept suspects that were looked at need not be kept any more; what was kept of them meanwhile is. */
   async #forget({ looks }: Round): Promise<void> {
     for (const { watch, suspects } of looks) {
-      const kept = suspects.filter(one => one.kept).map(({ key }) => key);
+      const kept = suspects.filter(one => one.kept !== undefined);
       if (kept.length === 0) continue;
       await this.#parts.pool.query(
-        `delete from evenkeel.suspect
-          where invariant = $1 and key in (select array(select jsonb_array_elements_text(k)) from jsonb_array_elements($2::jsonb) k)`,
-        [watch.bound.name, JSON.stringify(kept)],
+        `delete from evenkeel.suspect s using unnest($2::text[], $3::text[]) k(key, kept)
+          where s.invariant = $1 and s.key = k.key::text[] and s.xmin::text = k.kept`,
+        [watch.bound.name, kept.map(({ key }) => arrayText(key)), kept.map(one => one.kept)],
       );
     }
   }
@@ -182,9 +201,12 @@ class Round {
     for (const { watch, suspects, until } of this.looks) watch.keys.done(suspects, until);
   }
 
-  giveBack(): void {
-    for (const { from, starts } of this.traces) from.back(starts);
-    for (const { watch, suspects } of this.looks) watch.keys.back(suspects);
+  /** @param alone its one suspect can't be asked: it rests, so that others have their turn */
+  giveBack(alone: Watch | undefined): void {
+    const until = performance.now() + 60_000;
+    for (const { from, starts } of this.traces)
+      from.back(starts, alone?.lookUps.some(one => one.from === from) ? until : 0);
+    for (const { watch, suspects } of this.looks) watch.keys.back(suspects, watch === alone ? until : 0);
   }
 }
 

@@ -112,13 +112,19 @@ export class Bindings {
     );
   }
 
-  /** Notes in the ledger that an invariant can't be asked; the database may not be what it was bound to any more. */
-  async fail(name: string, error: unknown): Promise<void> {
+  /**
+   * Notes in the ledger that an invariant can't be asked; the database may not be what it was bound to any more.
+   * @param pass a sweep couldn't: it begins again, later. One key that can't be asked ends no sweep.
+   */
+  async fail(name: string, error: unknown, pass = false): Promise<void> {
     this.#doubtful.add(name);
     await this.#pool.query(
-      `update evenkeel.invariant set failed_at = clock_timestamp(), failed_why = $2, cursor = null, pass_started_at = null,
-              next_pass_at = clock_timestamp() + interval '10 seconds' where name = $1`,
-      [name, describe(error)],
+      `update evenkeel.invariant
+          set failed_at = clock_timestamp(), failed_why = $2, cursor = case when $3 then null else cursor end,
+              pass_started_at = case when $3 then null else pass_started_at end,
+              next_pass_at = case when $3 then clock_timestamp() + interval '10 seconds' else next_pass_at end
+        where name = $1`,
+      [name, describe(error), pass],
     );
   }
 }

@@ -71,7 +71,8 @@ export async function retire(pool: Pool): Promise<string[]> {
      ), gone as (
        update evenkeel.invariant set retired_at = clock_timestamp(), proved_at = null
         where retired_at is null and name not in (select name from alive) returning name
-     ), dropped as (delete from evenkeel.violation v using gone g where v.invariant = g.name)
+     ), dropped as (delete from evenkeel.violation v using gone g where v.invariant = g.name
+     ), unkept as (delete from evenkeel.suspect s using gone g where s.invariant = g.name)
      select name from gone`,
   );
   return rows.map(row => row.name);

@@ -48,11 +48,6 @@ export class Leader {
     this.taken();
   }
 
-  /** Somebody else holds it by now. */
-  lost(): void {
-    this.#lease = undefined;
-  }
-
   async drop(): Promise<void> {
     const lease = this.#lease;
     this.#lease = undefined;

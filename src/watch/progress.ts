@@ -1,23 +1,26 @@
 import type { Bound } from '../ask/bind.ts';
-import type { Key } from '../ask/ask.ts';
 import { raise } from '../alerts/raise.ts';
 import { type Pool, arrayText } from '../db/pool.ts';
 import type { Capture, Position } from './capture/capture.ts';
-import type { Cause, Suspect } from './suspects.ts';
+import type { Cause, Held, Loaded } from './suspects.ts';
+import type { Mark } from './tracer.ts';
+import { visibleIn } from './visible.ts';
 
 /** What the watcher leaves in the database: how it captures, up to where, and what must not be forgotten. */
 
-/** How changes are told from now on. Another way than before means that some may have been missed in between. */
-export async function noteKind(pool: Pool, kind: Capture['kind'] | 'sweeps', why: string): Promise<string> {
-  const { rows } = await pool.query<{ before: string }>(
-    `with before as (select kind from evenkeel.capture)
-     update evenkeel.capture c
-        set kind = $1, why = $2, since = case when c.kind = $1 then c.since end,
-            verified_at = case when c.kind = $1 then c.verified_at end
-       from before where true returning before.kind as before`,
+/**
+ * How changes are told from now on. Another way than before means that some may have been missed in between.
+ * @returns whether all were told until now; false until the gap is noted, also by a process that died before it was
+ */
+export async function noteKind(pool: Pool, kind: Capture['kind'] | 'sweeps', why: string): Promise<boolean> {
+  const { rows } = await pool.query<{ gapless: boolean }>(
+    `update evenkeel.capture
+        set kind = $1, why = $2, since = case when kind = $1 then since end,
+            verified_at = case when kind = $1 then verified_at end
+     returning since is not null as gapless`,
     [kind, why],
   );
-  return rows[0]?.before ?? 'sweeps';
+  return rows[0]?.gapless ?? false;
 }
 
 /** What an invariant rests on: capture, where each change can be followed to its keys; else sweeps, and why. */
@@ -26,32 +29,54 @@ export interface Backing {
   readonly unfollowed: readonly string[];
 }
 
+/**
+ * Those that aren't named rest on nothing but sweeps: nobody follows what changes meanwhile. One that begins to rest on
+ * capture is swept once more, for until then its changes were looked at by nobody.
+ * @returns the names of those that rest on capture
+ */
 export async function noteBacking(
   pool: Pool,
   captures: boolean,
   backings: readonly Backing[],
-): Promise<void> {
+): Promise<Set<string>> {
   await pool.query(
     `update evenkeel.invariant i
-        set backed_by = case when $1 and cardinality(b.unfollowed) = 0 and i.escapes = 0 then 'capture' else 'sweeps' end,
-            unfollowed = b.unfollowed, verified_at = case when $1 then i.verified_at end
-       from (select x->>'name' as name, array(select jsonb_array_elements_text(x->'unfollowed')) as unfollowed
-               from jsonb_array_elements($2::jsonb) x) b
-      where i.name = b.name
-        and (i.backed_by, i.unfollowed) is distinct from
-            (case when $1 and cardinality(b.unfollowed) = 0 and i.escapes = 0 then 'capture' else 'sweeps' end, b.unfollowed)`,
+        set backed_by = b.by, unfollowed = b.unfollowed, verified_at = case when b.followed then i.verified_at end,
+            stale_since = case when b.joins then clock_timestamp() else i.stale_since end,
+            stale_why = case when b.joins then 'it is followed from now on' else i.stale_why end,
+            next_pass_at = case when b.joins then least(i.next_pass_at, clock_timestamp()) else i.next_pass_at end
+       from (select n.name, x is not null and $1 as followed,
+                    coalesce(array(select jsonb_array_elements_text(x->'unfollowed')), '{}') as unfollowed,
+                    case when f.follows then 'capture' else 'sweeps' end as by,
+                    f.follows and n.backed_by = 'sweeps' as joins
+               from evenkeel.invariant n
+               left join jsonb_array_elements($2::jsonb) x on x->>'name' = n.name
+              cross join lateral (select $1 and x is not null and n.escapes = 0 and x->'unfollowed' = '[]') f(follows)) b
+      where i.name = b.name and (i.backed_by, i.unfollowed) is distinct from (b.by, b.unfollowed)`,
     [captures, JSON.stringify(backings)],
   );
+  const { rows } = await pool.query<{ name: string }>(
+    `select name from evenkeel.invariant where backed_by = 'capture'`,
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
-/** Every row of these has to be looked at again, from now on. */
-export async function noteStale(pool: Pool, stale: ReadonlyMap<string, string>): Promise<void> {
+/** Every row of these has to be looked at again, from now on. @returns those noted: others wait until changes can be seen */
+export async function noteStale(
+  pool: Pool,
+  stale: ReadonlyMap<string, Mark>,
+): Promise<ReadonlyMap<string, Mark>> {
+  if (stale.size === 0) return stale;
+  const { rows } = await pool.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
+  const visible = visibleIn(rows[0]?.snapshot ?? '');
+  const ready = new Map([...stale].filter(([, { xids }]) => [...xids].every(visible)));
   await pool.query(
     `update evenkeel.invariant i
         set stale_since = clock_timestamp(), stale_why = s.why, next_pass_at = least(i.next_pass_at, clock_timestamp())
        from unnest($1::text[], $2::text[]) s(name, why) where i.name = s.name`,
-    [[...stale.keys()], [...stale.values()]],
+    [[...ready.keys()], [...ready.values()].map(({ why }) => why)],
   );
+  return ready;
 }
 
 /** Changes were lost, or may have been: everything has to be looked at again. */
@@ -76,56 +101,68 @@ export async function noteGap(pool: Pool, why: string): Promise<void> {
   }
 }
 
-/** Keeps suspects that wait for longer than capture may be kept waiting. */
-export async function keep(pool: Pool, bound: Bound, suspects: readonly Suspect[]): Promise<void> {
-  await pool.query(
+/**
+ * Keeps suspects that wait for longer than capture may be kept waiting.
+ * @returns what marks their rows as written by this call; undefined: another wording is in force, and is swept anyway
+ */
+export async function keep(pool: Pool, bound: Bound, held: readonly Held[]): Promise<string | undefined> {
+  const { rows } = await pool.query<{ kept: string }>(
     `insert into evenkeel.suspect as s (invariant, key, since, cause)
-     select $1, key::text[], since, cause::jsonb from unnest($2::text[], $3::timestamptz[], $4::text[]) k(key, since, cause)
-     on conflict (invariant, key) do update set since = least(s.since, excluded.since), cause = excluded.cause`,
+     select $1, key::text[], k.since, cause::jsonb
+       from unnest($2::text[], $3::timestamptz[], $4::text[]) k(key, since, cause)
+      where exists (select from evenkeel.invariant where name = $1 and hash = $5)
+     on conflict (invariant, key) do update set since = least(s.since, excluded.since), cause = excluded.cause
+     returning xmin::text as kept`,
     [
       bound.name,
-      suspects.map(({ key }) => arrayText(key)),
-      suspects.map(({ since }) => new Date(since)),
-      suspects.map(({ cause }) => JSON.stringify(cause)),
+      held.map(({ key }) => arrayText(key)),
+      held.map(({ since }) => new Date(since)),
+      held.map(({ cause, unseen }) => JSON.stringify({ ...cause, unseen })),
+      bound.hash,
     ],
   );
+  return rows[0]?.kept;
 }
 
-export interface Kept {
-  readonly invariant: string;
-  readonly key: Key;
-  readonly since: Date;
-  readonly cause: Omit<Cause, 'at'> & { readonly at: string };
-}
+type Kept = Loaded & { readonly invariant: string };
 
 export async function loadKept(pool: Pool): Promise<readonly Kept[]> {
-  const { rows } = await pool.query<Kept>(
-    'select invariant, key, since, cause from evenkeel.suspect order by since',
-  );
-  return rows;
+  const { rows } = await pool.query<
+    Omit<Kept, 'since' | 'cause'> & {
+      since: Date;
+      cause: Omit<Cause, 'at'> & { at: string; unseen?: string[] };
+    }
+  >('select invariant, key, since, cause, xmin::text as kept from evenkeel.suspect order by since');
+  return rows.map(({ since, cause: { unseen = [], ...cause }, ...row }) => ({
+    ...row,
+    since: since.getTime(),
+    cause: { ...cause, at: new Date(cause.at) },
+    unseen,
+  }));
 }
 
 export async function forgetKept(pool: Pool, name: string): Promise<void> {
   await pool.query('delete from evenkeel.suspect where invariant = $1', [name]);
 }
 
-/** Up to when committed changes were looked at: of everything, and invariant by invariant. */
+/** Up to when committed changes were looked at: of everything, and invariant by invariant. @returns the database's now */
 export async function noteProgress(
   pool: Pool,
   position: Position | undefined,
   waiting: number,
   verified: ReadonlyMap<string, Date>,
-): Promise<void> {
+): Promise<{ readonly at: Date; readonly visible: (xid: string) => boolean }> {
   const least = [...verified.values()].reduce((a, b) => (a < b ? a : b), new Date(8.64e15));
-  await pool.query(
-    `with progress as (
-       update evenkeel.capture
-          set position = coalesce($1::numeric, position), waiting = $2,
-              verified_at = case when $3::timestamptz < 'infinity' then $3 else verified_at end
+  const { rows } = await pool.query<{ at: Date; snapshot: string }>(
+    `with verified as (
+       update evenkeel.invariant i set verified_at = v.at
+         from unnest($4::text[], $5::timestamptz[]) v(name, at)
+        where i.name = v.name and i.verified_at is distinct from v.at
      )
-     update evenkeel.invariant i set verified_at = v.at
-       from unnest($4::text[], $5::timestamptz[]) v(name, at)
-      where i.name = v.name and i.verified_at is distinct from v.at`,
+     update evenkeel.capture
+        set position = coalesce($1::numeric, position), waiting = $2,
+            verified_at = case when $3::timestamptz < 'infinity' then $3 else verified_at end
+     returning clock_timestamp() as at, pg_current_snapshot()::text as snapshot`,
     [
       position?.toString() ?? null,
       waiting,
@@ -134,23 +171,35 @@ export async function noteProgress(
       [...verified.values()],
     ],
   );
+  const [{ at, snapshot }] = rows as [(typeof rows)[0]];
+  return { at, visible: visibleIn(snapshot) };
+}
+
+/** Was everything looked at since capture began to tell of it? Until then a sweep finds what nobody ever told. */
+export async function isProved(pool: Pool, name: string): Promise<boolean> {
+  const { rows } = await pool.query(
+    `select from evenkeel.invariant i, evenkeel.capture c
+      where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null and i.proved_at > c.since`,
+    [name],
+  );
+  return rows.length > 0;
 }
 
 /** Violations that only a sweep found although capture should have told of them: from now on it rests on sweeps. */
-export async function noteEscapes(pool: Pool, name: string, escapes: number): Promise<void> {
+export async function noteEscapes(pool: Pool, name: string, escapes: number): Promise<boolean> {
   const { rows } = await pool.query<{ counted: boolean }>(
     `update evenkeel.invariant i
         set escapes = i.escapes + $2, escaped_at = clock_timestamp(), backed_by = 'sweeps'
-       from evenkeel.capture c
-      where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null and i.proved_at > c.since
+      where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null
      returning true as counted`,
     [name, escapes],
   );
-  if (rows.length === 0) return;
+  if (rows.length === 0) return false;
   await raise(
     pool,
     'escaped',
     name,
     `${name}: capture missed ${escapes} violation${escapes > 1 ? 's' : ''} that a sweep found; it rests on sweeps from now on`,
   );
+  return true;
 }

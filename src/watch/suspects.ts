@@ -12,8 +12,10 @@ export interface Cause extends Origin {
 export interface Suspect {
   readonly id: string;
   readonly key: Key;
-  /** Of the last change. A look counts only in a snapshot that sees it. */
+  /** Of the last change. A look counts only in a snapshot that sees it, and all in `unseen`. */
   cause: Cause;
+  /** Earlier transactions that changed it (xid8): commits are told in another order than the one in which they can be seen. */
+  unseen: string[];
   /** So many earlier transactions changed it since the last look; any of them may be the cause. */
   others: number;
   /** When the first change since the last look was committed; ms. */
@@ -22,7 +24,13 @@ export interface Suspect {
   toldAt: number;
   /** Capture may be acknowledged up to here while this waits; undefined: it is kept in the database. */
   floor: Position | undefined;
-  kept: boolean;
+  /** The transaction that wrote its row in the database, if there is one. */
+  kept: string | undefined;
+}
+
+/** A suspect as it was when it was written to the database. */
+export interface Held extends Suspect {
+  readonly of: Suspect;
 }
 
 /**
@@ -35,6 +43,8 @@ export class Suspects {
   readonly #resting = new Map<string, number>();
   /** Keys of which it is asked whether capture tells them after all. */
   readonly #doubts = new Set<string>();
+  /** Keys that a sweep asks at the moment, and that capture hasn't told. */
+  #swept: Set<string> | undefined;
   #known: Least | undefined;
 
   get size(): number {
@@ -44,22 +54,38 @@ export class Suspects {
   /** @param now this process's own clock, ms */
   touch(key: Key, cause: Cause, floor: Position, now: number): void {
     const id = idOf(key);
-    if (this.#doubts.size > 0) this.#doubts.delete(id);
+    this.#told(id);
     const known = this.#waiting.get(id);
     const since = cause.at.getTime();
     this.#note(floor, since);
-    if (known) merge(known, cause, 0, floor, now);
-    else {
-      this.#waiting.set(id, { id, key, cause, others: 0, since, toldAt: now, floor, kept: false });
-    }
+    const one = { id, key, cause, unseen: [], others: 0, since, toldAt: now, floor, kept: undefined };
+    if (known) merge(known, one);
+    else this.#waiting.set(id, one);
   }
 
-  /** What was kept by a process before this one. */
-  load(key: Key, cause: Cause, since: number, now: number): void {
+  /** What is kept in the database: by a process before this one, or beside it. */
+  load({ key, cause, unseen, since, kept }: Loaded, now: number): void {
     const id = idOf(key);
-    if (this.#waiting.has(id)) return;
+    const known = this.#waiting.get(id);
     this.#known = undefined;
-    this.#waiting.set(id, { id, key, cause, others: 0, since, toldAt: now, floor: undefined, kept: true });
+    if (known) {
+      known.kept = kept;
+      known.unseen.push(cause.xid, ...unseen);
+      known.since = Math.min(known.since, since);
+      return;
+    }
+    const one = {
+      id,
+      key,
+      cause,
+      unseen: [...unseen],
+      others: 0,
+      since,
+      toldAt: now,
+      floor: undefined,
+      kept,
+    };
+    this.#waiting.set(id, one);
   }
 
   /** At most `n` that don't rest and whose changes can be seen; they count as unfinished until `done` or `back`. */
@@ -68,7 +94,9 @@ export class Suspects {
     for (const one of this.#waiting.values()) {
       if (taken.length === n) break;
       if ((this.#resting.get(one.id) ?? 0) > now || this.#asking.has(one.id)) continue;
-      if (visible(one.cause.xid)) taken.push(one);
+      if (!visible(one.cause.xid)) continue;
+      if (one.unseen.length > 0) one.unseen = one.unseen.filter(xid => !visible(xid));
+      if (one.unseen.length === 0) taken.push(one);
     }
     for (const one of taken) {
       this.#waiting.delete(one.id);
@@ -86,15 +114,15 @@ export class Suspects {
   /** A key that a suspected row led to: as old as that, and held as far back. */
   pass(key: Key, from: Suspect): void {
     const id = idOf(key);
-    this.#doubts.delete(id);
+    this.#told(id);
     this.#note(from.floor, from.since);
     const known = this.#waiting.get(id);
     if (known) {
-      merge(known, from.cause, from.others, from.floor, from.toldAt);
+      merge(known, from);
       known.since = Math.min(known.since, from.since);
       if (from.floor !== undefined && known.floor !== undefined && from.floor < known.floor)
         known.floor = from.floor;
-    } else this.#waiting.set(id, { ...from, id, key });
+    } else this.#waiting.set(id, { ...from, id, key, unseen: [], kept: undefined });
   }
 
   /** They were looked at; each rests until `until`. */
@@ -113,31 +141,38 @@ export class Suspects {
     this.#waiting = new Map(suspects.map(one => [one.id, one]));
     for (const [id, one] of rest) {
       const older = this.#waiting.get(id);
-      if (older) merge(older, one.cause, one.others, one.floor, one.toldAt);
+      if (older) merge(older, one);
       else this.#waiting.set(id, one);
     }
   }
 
-  /** Those told before `toldBefore` that still hold capture back, as they are now. */
-  holding(toldBefore: number): Suspect[] {
-    const found: Suspect[] = [];
-    for (const of of [this.#waiting, this.#asking]) {
-      for (const one of of.values()) {
-        if (one.floor !== undefined && one.toldAt < toldBefore) found.push({ ...one });
+  /** Those told before `toldBefore` that still hold capture back, as they are now; each key once. */
+  holding(toldBefore: number): Held[] {
+    const found: Held[] = [];
+    for (const from of [this.#waiting, this.#asking]) {
+      for (const [id, of] of from) {
+        if (of.floor === undefined || of.toldAt >= toldBefore) continue;
+        // One that was told again while it is looked at waits for that.
+        if (from === this.#waiting || !this.#waiting.has(id))
+          found.push({ ...of, unseen: [...of.unseen], of });
       }
     }
     return found;
   }
 
   /** They are in the database now, and hold nothing back, but for those that changed meanwhile. */
-  letGo(suspects: Iterable<Suspect>): void {
+  letGo(suspects: Iterable<Held>, kept: string | undefined): void {
     this.#known = undefined;
-    for (const { id, cause } of suspects) {
-      for (const one of [this.#waiting.get(id), this.#asking.get(id)]) {
-        if (!one) continue;
-        one.kept = true;
-        if (one.cause.xid === cause.xid) one.floor = undefined;
-      }
+    for (const { of, cause } of suspects) {
+      of.kept = kept;
+      if (of.cause.xid === cause.xid) of.floor = undefined;
+    }
+  }
+
+  /** These transactions can be seen from now on: of a key that can't be looked at for long, few are remembered. */
+  see(visible: (xid: string) => boolean): void {
+    for (const one of this.#waiting.values()) {
+      if (one.unseen.length > 0) one.unseen = one.unseen.filter(xid => !visible(xid));
     }
   }
 
@@ -151,10 +186,17 @@ export class Suspects {
     return this.#least().since;
   }
 
-  /** Something else found this key: has capture told of it? If it hasn't by the time that `doubted` is asked, it won't. */
-  doubt(key: Key): void {
-    const id = idOf(key);
-    if (!this.#waiting.has(id) && !this.#asking.has(id)) this.#doubts.add(id);
+  /**
+   * A sweep asks of these now. To be called with what it opened: has capture told of those? If it hasn't by the time that
+   * `doubted` is asked, it won't.
+   */
+  doubt(keys: readonly Key[]): (opened: readonly Key[]) => void {
+    const swept = new Set(keys.map(idOf).filter(id => !this.#waiting.has(id) && !this.#asking.has(id)));
+    this.#swept = swept;
+    return opened => {
+      for (const id of opened.map(idOf)) if (swept.has(id)) this.#doubts.add(id);
+      if (this.#swept === swept) this.#swept = undefined;
+    };
   }
 
   /** How many were never told; forgets them. */
@@ -169,11 +211,17 @@ export class Suspects {
     for (const [id, until] of this.#resting) if (until <= now) this.#resting.delete(id);
   }
 
-  /** Everything will be looked at anyway. */
-  clear(): void {
+  /** Everything will be looked at anyway, once these transactions can be seen. */
+  clear(): Set<string> {
+    const xids = new Set<string>();
+    for (const { cause, unseen } of this.#waiting.values()) {
+      xids.add(cause.xid);
+      for (const xid of unseen) xids.add(xid);
+    }
     this.#known = undefined;
     this.#waiting.clear();
     this.#doubts.clear();
+    return xids;
   }
 
   /** One pass over all, remembered until some of them are through: what is told later is no older. */
@@ -190,6 +238,11 @@ export class Suspects {
     return least;
   }
 
+  #told(id: string): void {
+    if (this.#doubts.size > 0) this.#doubts.delete(id);
+    this.#swept?.delete(id);
+  }
+
   /** A suspect joins, or is told again. */
   #note(floor: Position | undefined, since: number): void {
     const known = this.#known;
@@ -204,13 +257,28 @@ interface Least {
   since: number | undefined;
 }
 
+/** As it is kept in the database. */
+export interface Loaded {
+  readonly key: Key;
+  readonly cause: Cause;
+  readonly unseen: readonly string[];
+  /** Ms. */
+  readonly since: number;
+  readonly kept: string;
+}
+
 /** Keeps its place in line, and takes the newer cause. One that is kept holds back again: what is kept is an older change. */
-function merge(known: Suspect, cause: Cause, others: number, floor: Position | undefined, now: number): void {
-  if (known.cause.xid !== cause.xid) known.others += others + 1;
+function merge(known: Suspect, { cause, unseen, others, floor, toldAt, kept }: Suspect): void {
+  if (known.cause.xid !== cause.xid) {
+    known.others += others + 1;
+    known.unseen.push(known.cause.xid);
+  }
+  known.unseen.push(...unseen);
   known.cause = cause;
+  known.kept = kept ?? known.kept;
   if (known.floor !== undefined || floor === undefined) return;
   known.floor = floor;
-  known.toldAt = now;
+  known.toldAt = toldAt;
 }
 
 /** Postgres has no text that holds NUL. */

@@ -64,7 +64,7 @@ export async function beginChunk(pool: Pool, bound: Bound): Promise<Progress> {
   return rows[0] ?? { cursor: null, chunkRows: 1000, passStartedAt: null };
 }
 
-/** Moves the cursor; false: the lease is somebody else's by now, and nothing was moved. */
+/** Moves the cursor; false: the lease is somebody else's by now, or the pass was ended meanwhile, and nothing was moved. */
 export async function endChunk(
   pool: Pool,
   bound: Bound,
@@ -87,7 +87,7 @@ export async function endChunk(
                                 else clock_timestamp() + make_interval(secs => $10::float8 / 1000) end,
             stale_since = case when $9 and stale_since < pass_started_at then null else stale_since end,
             pass_started_at = case when $9 then null else pass_started_at end
-      where name = $1 and hash = $11 and ${stillHeld(2)}`,
+      where name = $1 and hash = $11 and pass_started_at is not null and ${stillHeld(2)}`,
     [
       bound.name,
       lease.name,

@@ -111,7 +111,8 @@ export class Sweeper {
         await find(bound, await this.#listable(bound, chunk.suspects));
       }
       if (chunk.cursor === undefined) await finish(bound, progress.passStartedAt);
-      if (!(await endChunk(primary, bound, lease, chunk, next, pause(bound)))) leader.lost();
+      // It may be somebody else's by now; or only the pass was ended, by another definition.
+      if (!(await endChunk(primary, bound, lease, chunk, next, pause(bound)))) await leader.keep();
       return { ms: chunk.ms, done: chunk.cursor === undefined };
     } catch (error) {
       const slower = afterTimeout(error, pace, bound);
@@ -123,7 +124,7 @@ export class Sweeper {
       const told = explain(error, bound.invariant);
       if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
       log.warn(`${bound.name}: ${describe(told)}`);
-      await bindings.fail(bound.name, told);
+      await bindings.fail(bound.name, told, true);
       return { ms: 100, done: true };
     }
   }

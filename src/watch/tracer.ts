@@ -26,8 +26,11 @@ interface Follower {
   readonly lookUps: readonly { readonly at: readonly number[]; readonly from: Suspects }[];
 }
 
-/** No transaction was told yet: all that was told aside may be acknowledged. */
-const everything: Position = 2n ** 63n - 1n;
+/** Why something has to be swept: noted once these transactions can be seen, or the sweep might not see them either. */
+export interface Mark {
+  readonly why: string;
+  readonly xids: ReadonlySet<string>;
+}
 
 /** With so many suspects in memory, capture waits; the slot, or the queue, keeps the rest. */
 const most = 50_000;
@@ -41,13 +44,13 @@ export class Tracer implements Sink {
   #watches = new Map<string, Watch>();
   #followers = new Map<string, readonly Follower[]>();
   /** Invariants that have to be swept, and why: noted in the database before anything later is acknowledged. */
-  #stale = new Map<string, string>();
-  #lost: string | undefined;
+  #stale = new Map<string, Mark>();
+  #lost: { readonly why: string } | undefined;
   #origin: Origin | undefined;
   #causes = new Map<string, Cause>();
   /** The last transaction that was told completely. */
   #told: Position | undefined;
-  #room: { promise: Promise<void>; open: () => void } | undefined;
+  #room: { promise: Promise<void>; open: () => void; since: number } | undefined;
 
   /** @param arrived called after each transaction */
   constructor(arrived: () => void) {
@@ -66,10 +69,22 @@ export class Tracer implements Sink {
     return this.#told;
   }
 
-  /** From now on these; what is suspected of those that stay as they are is kept. */
+  /** From now on these; what is suspected of those that stay as they are is kept, others are swept. */
   follow(bounds: readonly Bound[], watched: readonly Watched[]): void {
     const before = this.#watches;
     this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name))]));
+    for (const [name, { bound, keys, lookUps }] of before) {
+      const now = this.#watches.get(name);
+      if (!now || sameScope(now.bound, bound)) continue;
+      const gone = [keys, ...lookUps.map(({ from }) => from)].filter(
+        one => now.keys !== one && now.lookUps.every(({ from }) => from !== one),
+      );
+      this.sweep(
+        name,
+        'its definition, or what it reads, changed',
+        new Set(gone.flatMap(one => [...one.clear()])),
+      );
+    }
     this.#followers = new Map(
       watched.map(one => [one.relation.oid, this.watches.flatMap(watch => followerOf(watch, one) ?? [])]),
     );
@@ -118,7 +133,8 @@ export class Tracer implements Sink {
   }
 
   all({ relation }: Watched, why: string): void {
-    for (const { watch } of this.#followers.get(relation.oid) ?? []) this.#stale.set(watch.bound.name, why);
+    const xids = new Set(this.#origin ? [this.#origin.xid] : []);
+    for (const { watch } of this.#followers.get(relation.oid) ?? []) this.sweep(watch.bound.name, why, xids);
   }
 
   commit(position: Position): void {
@@ -127,7 +143,7 @@ export class Tracer implements Sink {
   }
 
   gap(why: string): void {
-    this.#lost = why;
+    this.#lost = { why };
     this.#arrived();
   }
 
@@ -139,12 +155,18 @@ export class Tracer implements Sink {
       const promise = new Promise<void>(resolve => {
         open = resolve;
       });
-      this.#room = { promise, open };
+      this.#room = { promise, open, since: performance.now() };
     }
     return this.#room.promise;
   }
 
-  /** To be called when suspects were looked at. */
+  /** Where capture has waited for room since before then: what takes up most of it. */
+  crowding(before: number): Watch | undefined {
+    if (!this.#room || this.#room.since >= before) return undefined;
+    return this.watches.reduce((most, one) => (sizeOf(one) > sizeOf(most) ? one : most));
+  }
+
+  /** To be called when suspects were looked at, or given up. */
   drained(): void {
     if (!this.#room || this.size > most / 2) return;
     this.#room.open();
@@ -153,16 +175,13 @@ export class Tracer implements Sink {
 
   get size(): number {
     let size = 0;
-    for (const { keys, lookUps } of this.#watches.values()) {
-      size += keys.size;
-      for (const { from } of lookUps) size += from.size;
-    }
+    for (const watch of this.#watches.values()) size += sizeOf(watch);
     return size;
   }
 
   /** It has to be swept: that is noted before anything later is acknowledged. */
-  sweep(name: string, why: string): void {
-    this.#stale.set(name, why);
+  sweep(name: string, why: string, xids: ReadonlySet<string>): void {
+    this.#stale.set(name, { why, xids: new Set([...(this.#stale.get(name)?.xids ?? []), ...xids]) });
   }
 
   /** Up to when all that was committed was looked at, invariant by invariant. */
@@ -188,20 +207,23 @@ export class Tracer implements Sink {
   }
 
   /** What has to be swept: invariants by name, or all of them. Forgotten by `swept`. */
-  get toSweep(): { readonly stale: ReadonlyMap<string, string>; readonly gap: string | undefined } {
+  get toSweep(): {
+    readonly stale: ReadonlyMap<string, Mark>;
+    readonly gap: { readonly why: string } | undefined;
+  } {
     return { stale: new Map(this.#stale), gap: this.#lost };
   }
 
-  /** It is noted in the database that they have to be swept. */
+  /** It is noted in the database that they have to be swept; what was told of them since then isn't. */
   noted({ stale, gap }: Tracer['toSweep']): void {
-    for (const [name, why] of stale) if (this.#stale.get(name) === why) this.#stale.delete(name);
+    for (const [name, mark] of stale) if (this.#stale.get(name) === mark) this.#stale.delete(name);
     if (this.#lost === gap) this.#lost = undefined;
   }
 
-  /** Capture may be acknowledged up to here; undefined: a sweep has to be noted first. */
+  /** Capture may be acknowledged up to here; undefined: nothing was told yet, or a sweep has to be noted first. */
   get floor(): Position | undefined {
-    if (this.#stale.size > 0 || this.#lost !== undefined) return undefined;
-    let least = this.#told ?? everything;
+    if (this.#told === undefined || this.#stale.size > 0 || this.#lost !== undefined) return undefined;
+    let least = this.#told;
     for (const { keys, lookUps } of this.#watches.values()) {
       for (const suspects of [keys, ...lookUps.map(one => one.from)]) {
         const { floor } = suspects;
@@ -235,6 +257,14 @@ function watchOf(bound: Bound, before: Watch | undefined): Watch {
     });
   return { bound, keys: same?.keys ?? new Suspects(), lookUps };
 }
+
+const sizeOf = ({ keys, lookUps }: Watch): number =>
+  lookUps.reduce((sum, { from }) => sum + from.size, keys.size);
+
+/** The same rows lead to the same keys. */
+const sameScope = (a: Bound, b: Bound): boolean => a.hash === b.hash && scopeOf(a) === scopeOf(b);
+const scopeOf = ({ scope }: Bound): string =>
+  JSON.stringify([scope.paths.map(idOf), scope.reads.map(({ oid }) => oid)]);
 
 const idOf = (path: Path): string => JSON.stringify([path.relation.oid, path.columns, path.key, path.joins]);
 

@@ -11,6 +11,7 @@ import { type TablePlan, capturePlan, unfollowed } from './capture/plan.ts';
 import type { Leader } from './leader.ts';
 import {
   forgetKept,
+  isProved,
   keep,
   loadKept,
   noteBacking,
@@ -47,15 +48,18 @@ export class Watcher {
   readonly #parts: WatcherParts;
   readonly #service: Service;
   #capture: Capture | undefined;
-  #kind: Capture['kind'] | undefined;
-  #followed: readonly Bound[] = [];
-  #backed = new Set<string>();
+  /** Undefined: nothing is sure to be followed as it has to be. */
+  #followed: readonly Bound[] | undefined;
+  #backed: ReadonlySet<string> = new Set();
   #askAgainAt = 0;
   #noted = 0;
   #ended: Error | undefined;
   /** As it was when it was noted what backs each invariant. */
   #untold = '';
-  readonly #doubts = new Map<string, number>();
+  /** Invariants with doubts, and when those arose, by the database's clock: noted a little later. */
+  readonly #doubts = new Map<string, Date | undefined>();
+  /** What is kept of these is to be forgotten. */
+  readonly #givenUp = new Set<string>();
 
   constructor(parts: WatcherParts) {
     this.#parts = parts;
@@ -72,7 +76,7 @@ export class Watcher {
 
   async stop(): Promise<void> {
     await this.#service.stop();
-    await this.#settle().catch(() => {});
+    if (this.#capture) await this.#settle(this.#capture).catch(() => {});
     await this.#end();
   }
 
@@ -81,12 +85,16 @@ export class Watcher {
     return this.#capture !== undefined && this.#backed.has(name);
   }
 
-  /** A sweep found these: did capture know? */
-  doubt(name: string, keys: readonly Key[]): void {
+  /** A sweep asks of these now. To be called with what it opened: did capture know? */
+  doubt(name: string, keys: readonly Key[]): (opened: readonly Key[]) => Promise<void> {
     const watch = this.backs(name) ? this.#parts.tracer.of(name) : undefined;
-    if (!watch || watch.bound.scope.clock) return;
-    for (const key of keys) watch.keys.doubt(key);
-    this.#doubts.set(name, Date.now());
+    if (!watch || watch.bound.scope.clock) return async () => {};
+    const doubted = watch.keys.doubt(keys);
+    return async opened => {
+      const proved = opened.length > 0 && (await isProved(this.#parts.pool, name));
+      doubted(proved ? opened : []);
+      if (proved) this.#doubts.set(name, undefined);
+    };
   }
 
   async #tend(): Promise<void> {
@@ -96,9 +104,10 @@ export class Watcher {
       await this.#end();
       throw error;
     }
-    if (this.#capture) await this.#follow(this.#capture);
-    else if (performance.now() >= this.#askAgainAt) await this.#begin();
-    await this.#settle();
+    if (!this.#capture && performance.now() >= this.#askAgainAt) await this.#begin();
+    if (!this.#capture) return;
+    await this.#follow(this.#capture);
+    await this.#settle(this.#capture);
   }
 
   async #begin(): Promise<void> {
@@ -108,16 +117,11 @@ export class Watcher {
     const { capture, why } = await choose(plans);
     const kind = capture?.kind ?? 'sweeps';
     if (!capture) return this.#without(bounds, why);
-    if (this.#kind !== kind) tracer.forget();
+    // What was not acknowledged is told again, and counted from another position.
+    tracer.forget();
     tracer.follow(bounds, plans);
-    const before = await noteKind(pool, kind, why);
-    if (before !== kind) tracer.gap(`capture by ${kind} begins`);
-    for (const { invariant, key, since, cause } of await loadKept(pool)) {
-      const at = new Date(cause.at);
-      tracer.of(invariant)?.keys.load(key, { ...cause, at }, since.getTime(), performance.now());
-    }
-    this.#kind = capture.kind;
-    this.#followed = bounds;
+    const gapless = await noteKind(pool, kind, why);
+    if (!gapless) tracer.gap(`capture by ${kind} begins`);
     try {
       await capture.start(plans, tracer);
     } catch (error) {
@@ -127,7 +131,7 @@ export class Watcher {
       return this.#without(bounds, `capture by ${kind} failed: ${describe(error)}`);
     }
     this.#capture = capture;
-    await this.#noteBacking(bounds, capture);
+    this.#followed = undefined;
     capture.ended.catch(error => {
       if (this.#capture !== capture) return;
       this.#ended = error instanceof Error ? error : new Error(String(error));
@@ -150,15 +154,23 @@ export class Watcher {
     const { bindings, tracer } = this.#parts;
     const bounds = bindings.own;
     const same =
-      bounds.length === this.#followed.length && bounds.every((bound, i) => bound === this.#followed[i]);
+      bounds.length === this.#followed?.length && bounds.every((bound, i) => bound === this.#followed?.[i]);
+    if (same && this.#untold === JSON.stringify([...capture.untold])) return;
     if (!same) {
+      this.#followed = undefined;
       const plans = capturePlan(bounds);
       tracer.follow(bounds, plans);
       await capture.watch(plans);
-      this.#followed = bounds;
+      await this.#load();
     }
-    if (!same || this.#untold !== JSON.stringify([...capture.untold]))
-      await this.#noteBacking(bounds, capture);
+    await this.#noteBacking(bounds, capture);
+    this.#followed = bounds;
+  }
+
+  /** Kept by whoever led before, also in the moment in which it ended; or of what couldn't be asked for a while. */
+  async #load(): Promise<void> {
+    const { pool, tracer } = this.#parts;
+    for (const one of await loadKept(pool)) tracer.of(one.invariant)?.keys.load(one, performance.now());
   }
 
   async #noteBacking(bounds: readonly Bound[], capture: Capture | undefined): Promise<void> {
@@ -174,64 +186,65 @@ export class Watcher {
         unfollowed: [...new Set([...whys, ...also].map(({ table, why }) => `${table}: ${why}`))],
       };
     });
-    await noteBacking(this.#parts.pool, capture !== undefined, backings);
+    this.#backed = await noteBacking(this.#parts.pool, capture !== undefined, backings);
     this.#untold = JSON.stringify([...untold]);
-    this.#backed = new Set(backings.filter(one => one.unfollowed.length === 0).map(({ name }) => name));
   }
 
   /** What must be swept is noted, what waits long is kept, the rest is acknowledged. */
-  async #settle(): Promise<void> {
+  async #settle(capture: Capture): Promise<void> {
     const { pool, tracer } = this.#parts;
-    const capture = this.#capture;
-    if (!capture) return;
     const toldUntil = capture.toldUntil();
-    const { toSweep } = tracer;
-    if (toSweep.gap !== undefined) await noteGap(pool, toSweep.gap);
-    if (toSweep.stale.size > 0) await noteStale(pool, toSweep.stale);
-    tracer.noted(toSweep);
+    const { gap, stale } = tracer.toSweep;
+    if (gap !== undefined) await noteGap(pool, gap.why);
+    const noted = await noteStale(pool, stale);
+    for (const name of noted.keys()) if (this.#givenUp.delete(name)) await forgetKept(pool, name);
+    tracer.noted({ gap, stale: noted });
     const now = performance.now();
     const briefly = now - this.#noted < 1_000;
     if (!briefly) for (const watch of tracer.watches) await this.#keep(watch, now);
+    const crowding = tracer.crowding(now - patienceMs);
+    if (crowding) this.#giveUp(crowding, 'there was no room for changes of others');
     const { floor } = tracer;
     if (floor !== undefined) capture.acknowledge(floor);
     if (briefly) return;
     this.#noted = now;
     const verified = toldUntil ? tracer.verified(toldUntil) : new Map<string, Date>();
-    await noteProgress(pool, tracer.told === undefined ? undefined : floor, tracer.size, verified);
-    await this.#settleDoubts(verified);
+    const { at, visible } = await noteProgress(pool, floor, tracer.size, verified);
+    for (const { keys, lookUps } of tracer.watches)
+      for (const one of [keys, ...lookUps.map(({ from }) => from)]) one.see(visible);
+    await this.#settleDoubts(verified, at);
   }
 
-  async #keep({ bound, keys, lookUps }: Watch, now: number): Promise<void> {
+  /** A sweep looks at everything instead; what is kept of it goes once that is noted. */
+  #giveUp({ bound, keys, lookUps }: Watch, why: string): void {
+    const all = [keys, ...lookUps.map(({ from }) => from)];
+    this.#parts.tracer.sweep(bound.name, why, new Set(all.flatMap(one => [...one.clear()])));
+    this.#parts.tracer.drained();
+    this.#givenUp.add(bound.name);
+  }
+
+  async #keep(watch: Watch, now: number): Promise<void> {
     const { pool, tracer } = this.#parts;
-    const before = now - patienceMs;
-    const waiting = keys.holding(before);
+    const { bound, keys, lookUps } = watch;
+    const waiting = keys.holding(now - patienceMs);
     const dear = bound.costs.lateral * keys.size > bound.costs.whole && keys.size > mostKept;
     if (dear || (waiting.length > 0 && keys.size > 5 * mostKept)) {
-      tracer.sweep(bound.name, `${keys.size} keys changed: looking at everything is cheaper`);
-      keys.clear();
-      await forgetKept(pool, bound.name);
-    } else if (waiting.length > 0) {
-      await keep(pool, bound, waiting);
-      keys.letGo(waiting);
-    }
+      this.#giveUp(watch, `${keys.size} keys changed: looking at everything is cheaper`);
+    } else if (waiting.length > 0) keys.letGo(waiting, await keep(pool, bound, waiting));
     for (const { path, from } of lookUps) {
       if (from.holding(now - 2 * patienceMs).length === 0) continue;
-      tracer.sweep(bound.name, `changes of ${path.relation.quoted} can't be followed in time`);
-      from.clear();
+      tracer.sweep(bound.name, `changes of ${path.relation.quoted} can't be followed in time`, from.clear());
     }
   }
 
-  /** By now capture has told of everything that was committed when the sweep looked. */
-  async #settleDoubts(verified: ReadonlyMap<string, Date>): Promise<void> {
+  /** Once everything is told that was committed when the sweep looked. */
+  async #settleDoubts(verified: ReadonlyMap<string, Date>, now: Date): Promise<void> {
     for (const [name, at] of this.#doubts) {
-      // The clocks of two machines differ a little.
-      if ((verified.get(name)?.getTime() ?? 0) < at + 5_000) continue;
+      if (at === undefined) this.#doubts.set(name, now);
+      if (at === undefined || (verified.get(name)?.getTime() ?? 0) <= at.getTime()) continue;
       this.#doubts.delete(name);
       const escapes = this.#parts.tracer.of(name)?.keys.doubted() ?? 0;
-      if (escapes > 0) {
-        this.#backed.delete(name);
-        await noteEscapes(this.#parts.pool, name, escapes);
-      }
+      if (escapes > 0 && (await noteEscapes(this.#parts.pool, name, escapes))) this.#followed = undefined;
     }
   }
 
@@ -239,6 +252,7 @@ export class Watcher {
     const capture = this.#capture;
     this.#capture = undefined;
     this.#ended = undefined;
+    this.#givenUp.clear();
     await capture?.stop().catch(error => this.#parts.log.debug(describe(error)));
     if (!this.#parts.leader.lease) this.#parts.tracer.forget();
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { visibleIn } from '../../src/find/snapshot.ts';
+import { visibleIn } from '../../src/watch/visible.ts';
 import { type Cause, Suspects } from '../../src/watch/suspects.ts';
 
 const cause = (xid: number, at = xid): Cause => ({
@@ -75,9 +75,9 @@ describe('suspects', () => {
     suspects.touch(['2'], cause(10), 5n, 0);
     const kept = suspects.holding(1);
     suspects.touch(['2'], cause(11), 6n, 0);
-    suspects.letGo(kept);
+    suspects.letGo(kept, '900');
     expect(suspects.floor).toBe(5n);
-    suspects.letGo(suspects.holding(1));
+    suspects.letGo(suspects.holding(1), '901');
     expect(suspects.floor).toBe(undefined);
     // A later change isn't covered by what is kept.
     suspects.touch(['1'], cause(12), 8n, 3);
@@ -96,7 +96,11 @@ describe('suspects', () => {
   test('doubts go when capture tells of the key', () => {
     const suspects = new Suspects();
     suspects.touch(['waiting'], cause(9), 1n, 0);
-    for (const key of ['waiting', 'told', 'never']) suspects.doubt([key]);
+    const keys = ['waiting', 'meanwhile', 'told', 'never', 'right'].map(key => [key]);
+    const opened = suspects.doubt(keys);
+    suspects.touch(['meanwhile'], cause(10), 5n, 0);
+    suspects.done(suspects.take(9, 0, all), 0);
+    opened(keys.slice(0, -1));
     suspects.touch(['told'], cause(10), 5n, 0);
     expect([suspects.doubted(), suspects.doubted()]).toEqual([1, 0]);
   });

@@ -1,0 +1,19 @@
+/**
+ * Can a snapshot see what a transaction (xid8, decimal) committed?
+ * @param snapshot as pg_snapshot prints it: `xmin:xmax:xip,…` (PostgreSQL documentation, 9.27)
+ */
+export function visibleIn(snapshot: string): (xid: string) => boolean {
+  const [xmin = '0', xmax = '0', list = ''] = snapshot.split(':');
+  const [from, to] = [BigInt(xmin), BigInt(xmax)];
+  const running = new Set(list.split(','));
+  const known = new Map<string, boolean>();
+  return xid => {
+    let seen = known.get(xid);
+    if (seen === undefined) {
+      const id = BigInt(xid);
+      seen = id < from || (id < to && !running.has(xid));
+      known.set(xid, seen);
+    }
+    return seen;
+  };
+}
