@@ -91,9 +91,10 @@ export class Finder {
     } catch (error) {
       // What one query has used up (temporary files, memory) is no sign that the server is gone.
       const failed = isDown(error) && !sqlState(error)?.startsWith('53') ? undefined : round.now;
-      round.giveBack(failed && this.#size(failed) === 1 ? failed : undefined);
+      const size = failed ? round.taken(failed) : 0;
+      round.giveBack(size === 1 ? failed : undefined);
       if (failed === undefined) throw error;
-      await this.#failed(failed, error);
+      await this.#failed(failed, size, error);
       return shortly;
     }
     round.finish();
@@ -149,7 +150,8 @@ export class Finder {
     );
     const now = performance.now();
     looked.until = now + this.#pace.restAfter((now - began) / suspects.length);
-    this.#sizes.set(bound.name, Math.min(most, this.#size(watch) * 2));
+    if (now - began < this.#parts.limitMs / 4)
+      this.#sizes.set(bound.name, Math.min(most, this.#size(watch) * 2));
     return opened.length;
   }
 
@@ -162,11 +164,10 @@ export class Finder {
     return this.#sizes.get(bound.name) ?? most;
   }
 
-  /** Half as many next time; a single key that can't be asked waits a minute. */
-  async #failed(watch: Watch, error: unknown): Promise<void> {
+  /** Fewer next time, until the one is found that can't be asked; that one rests for a minute. */
+  async #failed(watch: Watch, size: number, error: unknown): Promise<void> {
     const { log, fail } = this.#parts;
     const { name } = watch.bound;
-    const size = this.#size(watch);
     this.#sizes.set(name, Math.max(1, Math.floor(size / 8)));
     if (isCollision(error) && size > 1) return;
     this.#waits.set(name, performance.now() + 10_000);
@@ -199,6 +200,13 @@ class Round {
   finish(): void {
     for (const { from, starts } of this.traces) from.done(starts, 0);
     for (const { watch, suspects, until } of this.looks) watch.keys.done(suspects, until);
+  }
+
+  /** So many were asked at once. */
+  taken(watch: Watch): number {
+    const starts = this.traces.filter(({ from }) => watch.lookUps.some(one => one.from === from));
+    const looks = this.looks.filter(one => one.watch === watch);
+    return Math.max(...starts.map(one => one.starts.length), ...looks.map(one => one.suspects.length));
   }
 
   /** @param alone its one suspect can't be asked: it rests, so that others have their turn */
