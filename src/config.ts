@@ -38,7 +38,7 @@ export const settings = {
     'EVENKEEL_ALERT_URL',
     '',
     optional(webUrl),
-    'a Slack-compatible webhook that is told what was held, parked, or is overdue',
+    'a Slack-compatible webhook that is told what was held, parked, missed, or is overdue',
     true,
   ),
   sweepDuty: setting(

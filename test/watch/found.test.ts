@@ -1,6 +1,7 @@
 /** From a committed change to its violation, its cause and its heal, without any sweep: by a slot and by triggers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine.ts';
+import { evenkeel, folder } from '../cli/run.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
 import { until } from '../support/wait.ts';
@@ -28,15 +29,23 @@ const schema = `
   insert into customers select g from generate_series(1, 20) g;
   insert into orders select g, 1 + g % 20 from generate_series(1, 200) g;`;
 
-describe.each(['slot'] as const)('by %s', kind => {
+describe.each(['slot', 'triggers'] as const)('by %s', kind => {
   let db: FreshDatabase;
   let engine: Engine;
 
   beforeAll(async () => {
     db = await freshDatabase();
+  });
+
+  test('begins', async () => {
     await db.sql(schema);
     if (kind === 'slot')
       await db.sql('alter table lines replica identity full; alter table orders replica identity full');
+    else {
+      const named = Object.entries(files).map(([name, text]) => [`${name}.sql`, text] as const);
+      const cwd = await folder(Object.fromEntries(named));
+      expect(await evenkeel({ url: db.url, cwd }, 'install', '--triggers')).toMatchObject({ code: 0 });
+    }
     engine = await keelOn(db, files, { EVENKEEL_CAPTURE: kind }).engine();
     engine.start();
     await until(

@@ -1,10 +1,12 @@
 import type { Config } from '../../config.ts';
-import { type Pool, transaction } from '../../db/pool.ts';
+import { type Pool, describe, transaction } from '../../db/pool.ts';
 import type { Log } from '../../log.ts';
 import type { Capture } from './capture.ts';
 import type { TablePlan } from './plan.ts';
 import { SlotCapture } from './slot/capture.ts';
+import { publicationName } from './slot/publication.ts';
 import { unready } from './slot/readiness.ts';
+import { removeSlots } from './slot/slot.ts';
 import { readiness } from './trigger/readiness.ts';
 import { TriggerCapture } from './trigger/trigger.ts';
 
@@ -25,6 +27,12 @@ export interface Means {
 export async function chooseCapture(means: Means, plans: readonly TablePlan[]): Promise<Choice> {
   const { pool, config, log } = means;
   const wanted = config.capture;
+  // A slot that nobody reads any more would hold back WAL for ever.
+  if (wanted === 'triggers' || wanted === 'sweeps') {
+    await removeSlots(pool, publicationName).catch(error =>
+      log.warn(`the replication slot is not used any more, and could not be dropped: ${describe(error)}`),
+    );
+  }
   if (wanted === 'sweeps') return { capture: undefined, why: 'EVENKEEL_CAPTURE says so' };
   const reasons: string[] = [];
   if (wanted !== 'triggers') {
