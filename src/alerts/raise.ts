@@ -1,6 +1,7 @@
 import type { Pool, Tx } from '../db/pool.ts';
 
-export type AlertKind = 'held' | 'parked' | 'oscillating' | 'overdue' | 'clone' | 'failed' | 'gap' | 'escaped';
+export type AlertKind =
+  'held' | 'parked' | 'oscillating' | 'overdue' | 'clone' | 'failed' | 'gap' | 'escaped';
 
 /** Queues a message for `EVENKEEL_ALERT_URL`; it goes out only if the transaction commits. No row values in `text`. */
 export async function raise(

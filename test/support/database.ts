@@ -15,7 +15,7 @@ export interface FreshDatabase {
   pool: pg.Pool;
   /** Rows of one statement, through the pool. */
   // oxlint-disable-next-line typescript/no-explicit-any -- a test knows the shape of what it selects
-  sql(text: string, params?: unknown[]): Promise<any[]>;
+  readonly sql: (text: string, params?: unknown[]) => Promise<any[]>;
   /** A connection of its own, for interleavings; ended by drop(). */
   client(): Promise<pg.Client>;
   /** Happens by itself; earlier only where a test is about it. */

@@ -78,7 +78,7 @@ describe.each(['slot', 'triggers'] as const)('by %s', kind => {
 
   test('a new line', async () => {
     await db.sql('insert into lines values (1, 7, 100)');
-    await settled();
+    expect(await settled()).toBe(true);
     const [entry] = await db.sql(
       `select after, before, cause->>'table' as cause from evenkeel.entry where invariant = 'order-total' order by id desc limit 1`,
     );
@@ -87,9 +87,9 @@ describe.each(['slot', 'triggers'] as const)('by %s', kind => {
 
   test('a line that moves: both orders and both customers', async () => {
     await db.sql('insert into lines values (2, 8, 100)');
-    await settled();
+    expect(await settled()).toBe(true);
     await db.sql('update lines set order_id = 9 where id = 2');
-    await settled();
+    expect(await settled()).toBe(true);
     expect(await db.sql('select total from orders where id in (8, 9) order by id')).toEqual([
       { total: '0' },
       { total: '100' },
@@ -98,31 +98,28 @@ describe.each(['slot', 'triggers'] as const)('by %s', kind => {
 
   test('an order that moves to another customer', async () => {
     await db.sql('update orders set customer_id = 3 where id = 9');
-    await settled();
+    expect(await settled()).toBe(true);
   });
 
   test('lines that go', async () => {
     await db.sql('delete from lines');
-    await settled();
+    expect(await settled()).toBe(true);
   });
 
   test('many in one transaction', async () => {
     await db.sql('insert into lines select 1000 + g, 1 + g % 200, g from generate_series(1, 5000) g');
-    await settled();
+    expect(await settled()).toBe(true);
   });
 
   test('says up to when it looked', async () => {
     const [before] = await db.sql('select verified_at as at from evenkeel.capture');
-    await until(
-      async () => (await db.sql('select verified_at as at from evenkeel.capture'))[0].at > before.at,
-      {
-        what: 'freshness to go on while nothing happens',
-      },
-    );
+    const goesOn = async () =>
+      (await db.sql('select verified_at as at from evenkeel.capture'))[0].at > before.at;
+    expect(await until(goesOn, { what: 'freshness to go on while nothing happens' })).toBe(true);
   });
 
   test('truncate is looked at as a whole', async () => {
     await db.sql('truncate lines');
-    await settled();
+    expect(await settled()).toBe(true);
   });
 });

@@ -185,6 +185,7 @@ test('a capture that ends is missed, even if nothing could be noted when it bega
 
 test('what the process before kept while the next one waited for its slot is looked at', async () => {
   const { db, xid, ready, captures, tracer, pool, bindings } = await scene({ double: double() }, table());
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was
   const start = Told.prototype.start;
   onTestFinished(() => void (Told.prototype.start = start));
   const last = await xid();

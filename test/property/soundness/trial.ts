@@ -21,7 +21,7 @@ export interface Asked {
 export const limits = { statement: 10_000, lock: 10_000, idle: 60_000, snapshot: true };
 
 /** As many numbers as a world may take; the same for the same seed (mulberry32). */
-export function tapeOf(seed: number): Tape {
+function tapeOf(seed: number): Tape {
   let state = seed >>> 0;
   return new Tape(
     Array.from({ length: 60_000 }, () => {

@@ -170,5 +170,5 @@ async function touched(tx: Tx, bound: Bound, deed: string): Promise<(string | nu
   for (const key of [...before.answer, ...after.answer])
     if (before.answer.has(key) !== after.answer.has(key)) expect([...keys]).toContain(key);
   keys.delete(null);
-  return [...keys].sort();
+  return [...keys].sort((a, b) => (String(a) < String(b) ? -1 : 1));
 }

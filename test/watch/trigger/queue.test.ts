@@ -1,6 +1,5 @@
 /** At least once, in spite of readers that die, of writers that commit out of order or take long, and of foreign snapshots. */
 import { expect, test } from 'vitest';
-import { type Pool } from '../../../src/db/pool.ts';
 import { Queue } from '../../../src/watch/capture/trigger/queue.ts';
 import { until } from '../../support/wait.ts';
 import { listen, scene } from './scene.ts';
@@ -108,7 +107,7 @@ test('writers that commit out of order, and one that takes long: nobody waits, n
 
 test('random writers: everything is told exactly once to a reader that lives on, whatever the size of its looks', async () => {
   const { db } = await begin();
-  const queue = new Queue(db.pool as Pool);
+  const queue = new Queue(db.pool);
   const clients = await Promise.all(Array.from({ length: 6 }, () => db.client()));
   const listed: string[] = [];
   const committed: string[] = [];
@@ -153,7 +152,7 @@ test('neither deleted rows that a foreign snapshot keeps nor a long writer make 
   );
   await until(async () => (await db.sql(waiting))[0].n === 0, { what: 'all to be told and deleted' });
   await capture.stop();
-  const queue = new Queue(db.pool as Pool);
+  const queue = new Queue(db.pool);
   await queue.list();
   const blocks = async () => {
     await db.sql('select pg_stat_force_next_flush()');

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { readRelations, resolve } from '../../../src/catalog/relation.ts';
 import { migrate } from '../../../src/db/migrate.ts';
-import { type Pool, type Tx, createPool, transaction } from '../../../src/db/pool.ts';
+import { type Tx, createPool, transaction } from '../../../src/db/pool.ts';
 import type { Image, Operation, Origin, Sink, Watched } from '../../../src/watch/capture/capture.ts';
 import { triggerDdl } from '../../../src/watch/capture/trigger/ddl.ts';
 import { type Readiness, readiness } from '../../../src/watch/capture/trigger/readiness.ts';
@@ -10,16 +10,15 @@ import { type FreshDatabase, freshDatabase } from '../../support/database.ts';
 import { until } from '../../support/wait.ts';
 
 /** A database with these tables and the schema evenkeel, without triggers. */
-export async function ground(tables: string): Promise<FreshDatabase> {
+async function ground(tables: string): Promise<FreshDatabase> {
   const db = await freshDatabase();
   await db.sql(tables);
-  await migrate(db.pool as Pool);
+  await migrate(db.pool);
   return db;
 }
 
 const limits = { statement: 30_000, lock: 5_000, schemas: ['public'] };
-const inTx = <T>(db: FreshDatabase, work: (tx: Tx) => Promise<T>) =>
-  transaction(db.pool as Pool, limits, work);
+const inTx = <T>(db: FreshDatabase, work: (tx: Tx) => Promise<T>) => transaction(db.pool, limits, work);
 
 /** `watch(db, { lines: ['order_id'] })` */
 export async function watch(
@@ -54,7 +53,7 @@ export async function scene(
   return { db, watched };
 }
 
-export const ready = (db: FreshDatabase, watched: readonly Watched[]): Promise<Readiness[]> =>
+const ready = (db: FreshDatabase, watched: readonly Watched[]): Promise<Readiness[]> =>
   inTx(db, tx => readiness(tx, watched));
 
 export const whyNot = async (
@@ -128,7 +127,7 @@ export interface Listening {
   readonly capture: TriggerCapture;
   readonly told: Recorder;
   /** Waits until all that is committed by now is told. */
-  quiet(): Promise<void>;
+  readonly quiet: () => Promise<void>;
 }
 
 export async function listen(
