@@ -25,8 +25,13 @@ export function byKeys(bound: Draft, form: 'lateral' | 'any'): string {
     const inner = answer(bound, { sql: bound.scope.inlined, on: equal, one: true });
     return `select x.* from ${asked} cross join lateral (${inner} offset 0) x`;
   }
+  // There are no arrays of arrays: `= any` would compare with what is in them.
+  const some = (column: string, base: string, n: number) =>
+    base.endsWith('[]')
+      ? `${column} in (select u.k::${base} from unnest($${n}::text[]) u(k))`
+      : `${column} = any($${n}::text[]::${base}[])`;
   const among = (columns: readonly string[]) =>
-    columns.map((column, i) => `${column} = any($${i + 1}::text[]::${key[i]?.base}[])`).join(' and ');
+    columns.map((column, i) => some(column, key[i]?.base ?? '', i + 1)).join(' and ');
   const inner = answer(bound, { sql: bound.invariant.sql, on: among, one: false });
   if (key.length === 1) return inner;
   return `select x.* from (${inner}) x join ${asked} on ${key.map(({ base }, i) => `x.k${i}::${base} = p.k${i}`).join(' and ')}`;

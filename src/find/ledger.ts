@@ -1,7 +1,7 @@
 import { type Tx, arrayText } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
-import { type Key, type Violation, keyId } from '../ask/ask.ts';
+import { type Key, type Violation, keyColumns, keyId } from '../ask/ask.ts';
 
 /** What broke a violation: the last change that capture told before it was found. */
 export interface Caused {
@@ -33,7 +33,8 @@ export async function record(
   causes: Causes = new Map(),
 ): Promise<{ opened: Key[]; cleared: number }> {
   const violations = [...found];
-  const silent = asked.filter(key => !found.has(keyId(key)));
+  const keys = [...asked, ...(await spelledOtherwise(tx, bound, asked))];
+  const silent = keys.filter(key => !found.has(keyId(key)));
   const { rows } = await tx.query<{ opened: Key[]; cleared: number }>(recordText, [
     bound.name,
     silent.map(arrayText),
@@ -49,6 +50,26 @@ export async function record(
   return { opened, cleared };
 }
 const recordText = query('record');
+
+/**
+ * Keys are asked by value and listed by text: where equal values print differently (1 and 1.0), what is listed under another
+ * text than the one that was asked.
+ */
+async function spelledOtherwise(tx: Tx, bound: Bound, asked: readonly Key[]): Promise<readonly Key[]> {
+  const { name, key } = bound;
+  if (!key.some(({ family, base }) => several.has(family) || /(^|\.)citext$|\[\]$/.test(base))) return [];
+  const { rows } = await tx.query<{ key: Key }>(
+    `select distinct v.key from evenkeel.violation v
+       join unnest(${key.map((_, i) => `$${i + 2}::text[]`).join(', ')}) a(${key.map((_, i) => `k${i}`).join(', ')})
+         on ${key.map(({ base }, i) => `v.key[${i + 1}]::${base} = a.k${i}::${base}`).join(' and ')}
+      where v.invariant = $1`,
+    [name, ...keyColumns(key.length, asked)],
+  );
+  const known = new Set(asked.map(keyId));
+  return rows.map(row => row.key).filter(one => !known.has(keyId(one)));
+}
+/** numeric, float4, float8, interval, jsonb, timetz. By oid. */
+const several = new Set([1700, 700, 701, 1186, 3802, 1266]);
 
 /** Adds to the invariant's current minute: what guards, floods and sparklines count. */
 export async function pulse(
