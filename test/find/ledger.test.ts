@@ -1,6 +1,5 @@
 /** The ledger, where keys are of types that are met less often. */
 import { expect, test } from 'vitest';
-import type { Pool } from '../../src/db/pool.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { find } from '../../src/find/find.ts';
 import { freshDatabase } from '../support/database.ts';
