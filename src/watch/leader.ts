@@ -5,7 +5,7 @@ import { Service } from '../service.ts';
 import { type Lease, dropLease, mayLead, takeLease } from './lease.ts';
 
 /** Seconds that a lease lasts; another process takes over when it has run out. */
-const leaseSeconds = 6;
+export const leaseSeconds = 6;
 
 /** Keeps the lease `sweep`: of several processes the one that holds it captures and sweeps. */
 export class Leader {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import { type Pool, describe, isCollision } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
@@ -9,7 +10,7 @@ import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Pace, nextPace } from './chunk.ts';
 import { Duty } from './duty.ts';
-import type { Leader } from './leader.ts';
+import { type Leader, leaseSeconds } from './leader.ts';
 import type { Lease } from './lease.ts';
 import { afterTimeout, beginChunk, endChunk, sweepChunk } from './sweep.ts';
 
@@ -62,13 +63,23 @@ export class Sweeper {
     for (const bound of bindings.own) {
       let done = false;
       while (!done) {
-        await leader.keep();
-        if (!leader.lease)
-          throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
-        done = (await this.#chunk(bound, leader.lease)).done;
+        done = (await this.#chunk(bound, await this.#lead())).done;
       }
     }
     await leader.drop();
+  }
+
+  /** A process that was killed holds its lease for a while; one that lives renews it. @throws busy-elsewhere */
+  async #lead(): Promise<Lease> {
+    const { leader } = this.#parts;
+    const deadline = performance.now() + (leaseSeconds + 1) * 1_000;
+    for (;;) {
+      await leader.keep();
+      if (leader.lease) return leader.lease;
+      if (performance.now() > deadline)
+        throw new EvenkeelError('busy-elsewhere', 'another process is sweeping this database');
+      await delay(100);
+    }
   }
 
   /** One chunk of whichever invariant is next; how long to pause. */
