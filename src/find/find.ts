@@ -49,17 +49,20 @@ async function findSome(pool: Pool, bound: Bound, keys: readonly Key[], limitMs:
   }
 }
 
-/** @param listed false: nothing of this invariant is listed, so a look that finds nothing has nothing to clear */
+/**
+ * @param causes asked for only where something was found
+ * @param listed false: nothing of this invariant is listed, so a look that finds nothing has nothing to clear
+ */
 export async function look(
   tx: Tx,
   bound: Bound,
   keys: readonly Key[],
-  causes?: Causes,
+  causes?: () => Causes,
   listed = true,
 ): Promise<Found> {
   const found = await askKeys(tx, bound, keys);
   if (found.size === 0 && !listed) return { opened: [], cleared: 0, violated: 0 };
-  const counts = await record(tx, bound, keys, found, causes);
+  const counts = await record(tx, bound, keys, found, found.size > 0 ? causes?.() : undefined);
   if (counts.opened.length > 0) await holdFlood(tx, bound);
   return { ...counts, violated: found.size };
 }

@@ -35,8 +35,8 @@ const most = 1_000;
 const roundMs = 250;
 
 /**
- * Takes suspects, those of each invariant oldest first, and looks: each is asked again once its change can be seen. A commit is told before new
- * snapshots see it (3 of 4,000 commits were missed by looking at once), so the snapshot is asked which are.
+ * Takes suspects, those of each invariant oldest first, and looks: each is asked again once its change can be seen. A
+ * commit is told before new snapshots see it (3 of 4,000 commits were missed by looking at once), so the snapshot is asked.
  */
 export class Finder {
   readonly #parts: FinderParts;
@@ -65,10 +65,9 @@ export class Finder {
     }
     const watches = tracer.watches
       .filter(({ bound }) => (this.#waits.get(bound.name) ?? 0) <= began)
-      .filter(({ keys, lookUps }) => keys.ready(began) || lookUps.some(({ from }) => from.ready(began)))
+      .filter(({ all }) => all.some(one => one.ready(began)))
       .map(watch => ({ watch, since: oldest(watch) }))
-      .filter(({ since }) => since !== undefined)
-      .sort((a, b) => this.#turn(a.watch) - this.#turn(b.watch) || (a.since as number) - (b.since as number))
+      .sort((a, b) => this.#turn(a.watch) - this.#turn(b.watch) || a.since - b.since)
       .map(({ watch }) => watch);
     const [first] = watches;
     if (!first) return shortly;
@@ -140,12 +139,11 @@ export class Finder {
     if (suspects.length === 0) return 0;
     const looked = { watch, suspects, until: 0 };
     round.looks.push(looked);
-    const causes = new Map(suspects.map(one => [keyId(one.key), causeOf(one)]));
     const { opened } = await look(
       tx,
       bound,
       suspects.map(({ key }) => key),
-      causes,
+      () => new Map(suspects.map(one => [keyId(one.key), causeOf(one)])),
       listed,
     );
     const now = performance.now();
@@ -218,17 +216,6 @@ class Round {
   }
 }
 
-function oldest({ keys, lookUps }: Watch): number | undefined {
-  const times = [keys, ...lookUps.map(({ from }) => from)].flatMap(({ since }) => since ?? []);
-  return times.length > 0 ? Math.min(...times) : undefined;
-}
+const oldest = ({ all }: Watch): number => Math.min(...all.flatMap(({ since }) => since ?? []));
 
-const causeOf = ({ cause, others }: Suspect): object => ({
-  xid: cause.xid,
-  at: cause.at,
-  table: cause.table,
-  operation: cause.operation,
-  ...(cause.role === undefined ? {} : { role: cause.role }),
-  ...(cause.application === undefined ? {} : { application: cause.application }),
-  ...(others > 0 ? { others } : {}),
-});
+const causeOf = ({ cause, others }: Suspect): object => (others > 0 ? { ...cause, others } : cause);

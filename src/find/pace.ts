@@ -4,13 +4,9 @@
  * increase, multiplicative decrease.
  */
 export class Pace {
+  /** Of time, for all looks together. */
   #share = least;
   #quickest = Number.POSITIVE_INFINITY;
-
-  /** Share of time for all looks together. */
-  get share(): number {
-    return this.#share;
-  }
 
   /** A trivial statement took `ms`. */
   felt(ms: number): void {

@@ -10,6 +10,8 @@ export interface Watch {
   readonly bound: Bound;
   readonly keys: Suspects;
   readonly lookUps: readonly LookUp[];
+  /** The keys, and the columns that keys are looked up from. */
+  readonly all: readonly Suspects[];
 }
 
 /** Columns from which keys are looked up along a path: in the current state, so only once the change is visible. */
@@ -65,20 +67,14 @@ export class Tracer implements Sink {
     return this.#watches.get(name);
   }
 
-  get told(): Position | undefined {
-    return this.#told;
-  }
-
   /** From now on these; what is suspected of those that stay as they are is kept, others are swept. */
   follow(bounds: readonly Bound[], watched: readonly Watched[]): void {
     const before = this.#watches;
     this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name))]));
-    for (const [name, { bound, keys, lookUps }] of before) {
+    for (const [name, { bound, all }] of before) {
       const now = this.#watches.get(name);
       if (!now || sameScope(now.bound, bound)) continue;
-      const gone = [keys, ...lookUps.map(({ from }) => from)].filter(
-        one => now.keys !== one && now.lookUps.every(({ from }) => from !== one),
-      );
+      const gone = all.filter(one => !now.all.includes(one));
       this.sweep(
         name,
         'its definition, or what it reads, changed',
@@ -106,28 +102,17 @@ export class Tracer implements Sink {
     const cause = this.#cause(relation.quoted, operation);
     const floor = this.#told ?? 0n;
     const clock = performance.now();
-    for (const { watch, direct, lookUps } of followers) {
-      for (const keyOf of direct) {
-        const key = now && keyOf(now);
-        if (key) watch.keys.touch(key, cause, floor, clock);
-        const was = old && old !== now ? keyOf(old) : undefined;
-        if (was) watch.keys.touch(was, cause, floor, clock);
-      }
-      for (const { at, from } of lookUps) {
-        if (now)
-          from.touch(
-            at.map(i => now[i] ?? null),
-            cause,
-            floor,
-            clock,
-          );
-        if (old && old !== now)
-          from.touch(
-            at.map(i => old[i] ?? null),
-            cause,
-            floor,
-            clock,
-          );
+    for (const image of old === now ? [now] : [now, old]) {
+      if (!image) continue;
+      for (const { watch, direct, lookUps } of followers) {
+        for (const keyOf of direct) {
+          const key = keyOf(image);
+          if (key) watch.keys.touch(key, cause, floor, clock);
+        }
+        for (const { at, from } of lookUps) {
+          const start = at.map(i => image[i] ?? null);
+          from.touch(start, cause, floor, clock);
+        }
       }
     }
   }
@@ -187,8 +172,8 @@ export class Tracer implements Sink {
   /** Up to when all that was committed was looked at, invariant by invariant. */
   verified(toldUntil: Date): Map<string, Date> {
     return new Map(
-      this.watches.map(({ bound, keys, lookUps }) => {
-        const since = [keys, ...lookUps.map(({ from }) => from)].map(one => one.since ?? toldUntil.getTime());
+      this.watches.map(({ bound, all }) => {
+        const since = all.map(one => one.since ?? toldUntil.getTime());
         return [bound.name, new Date(Math.min(...since, toldUntil.getTime()))];
       }),
     );
@@ -206,7 +191,7 @@ export class Tracer implements Sink {
     this.#room = undefined;
   }
 
-  /** What has to be swept: invariants by name, or all of them. Forgotten by `swept`. */
+  /** What has to be swept: invariants by name, or all of them. Forgotten by `noted`. */
   get toSweep(): {
     readonly stale: ReadonlyMap<string, Mark>;
     readonly gap: { readonly why: string } | undefined;
@@ -224,9 +209,8 @@ export class Tracer implements Sink {
   get floor(): Position | undefined {
     if (this.#told === undefined || this.#stale.size > 0 || this.#lost !== undefined) return undefined;
     let least = this.#told;
-    for (const { keys, lookUps } of this.#watches.values()) {
-      for (const suspects of [keys, ...lookUps.map(one => one.from)]) {
-        const { floor } = suspects;
+    for (const { all } of this.#watches.values()) {
+      for (const { floor } of all) {
         if (floor !== undefined && floor < least) least = floor;
       }
     }
@@ -255,11 +239,11 @@ function watchOf(bound: Bound, before: Watch | undefined): Watch {
       const known = same?.lookUps.find(one => idOf(one.path) === id);
       return { path, from: known?.from ?? new Suspects() };
     });
-  return { bound, keys: same?.keys ?? new Suspects(), lookUps };
+  const keys = same?.keys ?? new Suspects();
+  return { bound, keys, lookUps, all: [keys, ...lookUps.map(({ from }) => from)] };
 }
 
-const sizeOf = ({ keys, lookUps }: Watch): number =>
-  lookUps.reduce((sum, { from }) => sum + from.size, keys.size);
+const sizeOf = ({ all }: Watch): number => all.reduce((sum, one) => sum + one.size, 0);
 
 /** The same rows lead to the same keys. */
 const sameScope = (a: Bound, b: Bound): boolean => a.hash === b.hash && scopeOf(a) === scopeOf(b);

@@ -115,8 +115,8 @@ export class Watcher {
     const bounds = bindings.own;
     const plans = capturePlan(bounds);
     const { capture, why } = await choose(plans);
-    const kind = capture?.kind ?? 'sweeps';
     if (!capture) return this.#without(bounds, why);
+    const { kind } = capture;
     // What was not acknowledged is told again, and counted from another position.
     tracer.forget();
     tracer.follow(bounds, plans);
@@ -210,14 +210,12 @@ export class Watcher {
     this.#noted = now;
     const verified = toldUntil ? tracer.verified(toldUntil) : new Map<string, Date>();
     const { at, visible } = await noteProgress(pool, floor, tracer.size, verified);
-    for (const { keys, lookUps } of tracer.watches)
-      for (const one of [keys, ...lookUps.map(({ from }) => from)]) one.see(visible);
+    for (const { all } of tracer.watches) for (const one of all) one.see(visible);
     await this.#settleDoubts(verified, at);
   }
 
   /** A sweep looks at everything instead; what is kept of it goes once that is noted. */
-  #giveUp({ bound, keys, lookUps }: Watch, why: string): void {
-    const all = [keys, ...lookUps.map(({ from }) => from)];
+  #giveUp({ bound, all }: Watch, why: string): void {
     this.#parts.tracer.sweep(bound.name, why, new Set(all.flatMap(one => [...one.clear()])));
     this.#parts.tracer.drained();
     this.#givenUp.add(bound.name);
