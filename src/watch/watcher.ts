@@ -115,7 +115,7 @@ export class Watcher {
     const bounds = bindings.own;
     const plans = capturePlan(bounds);
     const { capture, why } = await choose(plans);
-    if (!capture) return this.#without(bounds, why);
+    if (!capture) return this.#without(bounds, plans, why);
     const { kind } = capture;
     // What was not acknowledged is told again, and counted from another position.
     tracer.forget();
@@ -128,7 +128,7 @@ export class Watcher {
       await capture.stop().catch(() => {});
       // The process that led before it may hold the slot for a moment.
       if (isDown(error) || (error instanceof EvenkeelError && error.code === 'slot-busy')) throw error;
-      return this.#without(bounds, `capture by ${kind} failed: ${describe(error)}`);
+      return this.#without(bounds, plans, `capture by ${kind} failed: ${describe(error)}`);
     }
     this.#capture = capture;
     this.#followed = undefined;
@@ -141,10 +141,10 @@ export class Watcher {
   }
 
   /** Sweeps find everything until there can be a capture. */
-  async #without(bounds: readonly Bound[], why: string): Promise<void> {
+  async #without(bounds: readonly Bound[], plans: readonly TablePlan[], why: string): Promise<void> {
     const { pool, log } = this.#parts;
     await noteKind(pool, 'sweeps', why);
-    await this.#noteBacking(bounds, undefined);
+    await this.#noteBacking(bounds, plans, undefined);
     this.#askAgainAt = performance.now() + askAgainMs;
     log.info(`finding by sweeps alone: ${why}`);
   }
@@ -156,14 +156,14 @@ export class Watcher {
     const same =
       bounds.length === this.#followed?.length && bounds.every((bound, i) => bound === this.#followed?.[i]);
     if (same && this.#untold === JSON.stringify([...capture.untold])) return;
+    const plans = capturePlan(bounds);
     if (!same) {
       this.#followed = undefined;
-      const plans = capturePlan(bounds);
       tracer.follow(bounds, plans);
       await capture.watch(plans);
       await this.#load();
     }
-    await this.#noteBacking(bounds, capture);
+    await this.#noteBacking(bounds, plans, capture);
     this.#followed = bounds;
   }
 
@@ -173,8 +173,11 @@ export class Watcher {
     for (const one of await loadKept(pool)) tracer.of(one.invariant)?.keys.load(one, performance.now());
   }
 
-  async #noteBacking(bounds: readonly Bound[], capture: Capture | undefined): Promise<void> {
-    const plans = capturePlan(bounds);
+  async #noteBacking(
+    bounds: readonly Bound[],
+    plans: readonly TablePlan[],
+    capture: Capture | undefined,
+  ): Promise<void> {
     const untold = capture?.untold ?? new Map<string, string>();
     const backings = bounds.map(bound => {
       const whys = capture ? unfollowed(bound, plans, capture.kind) : [];
