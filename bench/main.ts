@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
 import { benchHeal } from './heal.ts';
 import { type Options, readOptions } from './options.ts';
@@ -52,6 +53,8 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   },
 };
 
+// As `up` does.
+keepSmall();
 const options = readOptions(process.argv.slice(2));
 const sections = new Map<string, string>();
 for (const name of options.names.length > 0 ? options.names : Object.keys(benches)) {

@@ -5,6 +5,7 @@ import type { EvenkeelError } from '../errors.ts';
 import { type Standing, isFine, overview } from '../find/overview.ts';
 import { type Loaded, loadInvariants } from '../load.ts';
 import type { Log } from '../log.ts';
+import { keepSmall } from '../memory.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
 import { translate } from './fail.ts';
@@ -15,6 +16,7 @@ import { count, wrap } from './text.ts';
 
 /** `evenkeel up`: everything, until it is told to stop. */
 export async function run(call: Call): Promise<0 | 1> {
+  keepSmall();
   const { config } = call;
   const url = requireUrl(config);
   const meter = new Meter();

@@ -23,7 +23,8 @@ export class Healers {
   readonly #ward: Ward;
   readonly #workers: readonly Service[];
   readonly #sizes = new Map<string, number>();
-  readonly #claimed = new Map<string, Date>();
+  /** Up to when what is due was claimed, and whether there was more. */
+  readonly #claimed = new Map<string, { upTo: Date; more: boolean }>();
 
   constructor(pool: Pool, bindings: Bindings, config: Config, log: Log, journal: Ward['journal']) {
     this.#bindings = bindings;
@@ -101,8 +102,9 @@ export class Healers {
         const fitting = Math.floor((size * targetMs) / Math.max(ms, 1));
         this.#sizes.set(bound.name, Math.min(this.#most, Math.max(1, Math.min(fitting, size * 2))));
       }
-      this.#looked(bound.name, outcome.upTo);
-      return { claimed: outcome.claimed, more: outcome.claimed >= size };
+      const more = outcome.claimed >= size;
+      this.#looked(bound.name, outcome.upTo, more);
+      return { claimed: outcome.claimed, more };
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
       this.#log.warn(`${bound.name}: ${error.message}`);
@@ -112,15 +114,18 @@ export class Healers {
   }
 
   /**
-   * Under somebody's long snapshot dead ledger rows pile up at the old end of the index (28 times slower at 50,000 of
-   * them); so a claim begins where the last one ended, and now and then from the start: another worker may have let go
+   * Dead ledger rows pile up at the old end of the index: skipping those of two seconds of a storm takes as long as the
+   * look itself, and under somebody's long snapshot a claim is 28 times slower at 50,000 of them. So a claim begins where
+   * the last one ended, and looks from the start when a storm is over, and now and then: another worker may have let go
    * of what it held, and a clock that stepped back may have made something due earlier.
    */
   #after(name: string): Date | undefined {
-    return Math.random() < 0.05 ? undefined : this.#claimed.get(name);
+    return Math.random() < 0.05 ? undefined : this.#claimed.get(name)?.upTo;
   }
 
-  #looked(name: string, upTo: Date | undefined): void {
-    if (upTo) this.#claimed.set(name, new Date(upTo.getTime() - 2_000));
+  #looked(name: string, upTo: Date | undefined, more: boolean): void {
+    if (!upTo) return;
+    if (!more && this.#claimed.get(name)?.more) this.#claimed.delete(name);
+    else this.#claimed.set(name, { upTo: new Date(upTo.getTime() - (more ? 100 : 2_000)), more });
   }
 }

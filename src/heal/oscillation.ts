@@ -23,14 +23,12 @@ export async function oscillating(
     tx,
     `select ${parts}
        from (select ${parts}, array[${parts}] as key from unnest(${lists}) k(${parts})) k
-       cross join lateral (select count(*) as n from (select from evenkeel.entry e where ${mine} limit $2) e) many
-       cross join lateral (
-         select count(distinct xid) as n from (
-           select xid from evenkeel.entry e
-            where many.n >= $2 and ${mine} and e.invariant = $1 and e.because_of is null
-              and e.at > clock_timestamp() - interval '1 hour'
-            order by e.id desc limit 2 * $2) x) c
-      where c.n >= $2`,
+      where (select count(*) from (select from evenkeel.entry e where ${mine} limit $2) e) >= $2
+        and (select count(distinct xid) from (
+               select xid from evenkeel.entry e
+                where ${mine} and e.invariant = $1 and e.because_of is null
+                  and e.at > clock_timestamp() - interval '1 hour'
+                order by e.id desc limit 2 * $2) x) >= $2`,
     [bound.name, most, ...keyColumns(bound.key.length, keys)],
   );
   const why = new Map<string, string>();
