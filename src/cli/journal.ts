@@ -1,3 +1,4 @@
+import { type Sureness, sureness } from '../find/overview.ts';
 import { type Told, readJournal } from '../journal/read.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
@@ -14,17 +15,36 @@ export async function run({ given, config, out, shown }: Call): Promise<0> {
   const before = given.before === undefined ? undefined : idOf(given.before, 'journal');
   const { invariant, table } = given;
   const key = given.key?.split(',').map(part => part.trim());
-  const { entries, next } = await withPool(config, async pool => {
+  const { entries, next, sure } = await withPool(config, async pool => {
     const from = given.since === undefined ? undefined : await since(pool, given.since);
-    return readJournal(pool, { invariant, table, key, since: from, before, limit });
+    const page = await readJournal(pool, { invariant, table, key, since: from, before, limit });
+    return { ...page, sure: await sureness(pool, invariant) };
   });
-  if (out.json) out.value({ entries: entries.map(entry => forPrograms(entry, shown)), next: next ?? null });
-  else if (entries.length === 0) out.line('the journal has no such entry');
+  if (out.json) {
+    out.value({ entries: entries.map(entry => forPrograms(entry, shown)), next: next ?? null, sure });
+    return 0;
+  }
+  if (entries.length === 0) out.line('the journal has no such entry');
   else {
     for (const entry of entries) for (const line of card(entry, shown, out)) out.line(line);
     if (next !== undefined) out.note(`more: --before ${next}`);
   }
+  for (const line of wrap(complete(sure), out.columns)) out.note(line);
   return 0;
+}
+
+/** What isn't here was not wrong, or wasn't found: how sure is that? */
+function complete({ at, verifiedAt, position, provedAt, escapes }: Sureness): string {
+  const where = position === null ? '' : ` (${position})`;
+  return [
+    verifiedAt === null
+      ? 'changes are found by sweeps'
+      : `changes looked at up to ${between(verifiedAt, at)} ago${where}`,
+    provedAt === null
+      ? 'not every row was looked at yet'
+      : `every row looked at since ${between(provedAt, at)} ago`,
+    `${escapes} missed by capture`,
+  ].join(' · ');
 }
 
 function forPrograms(entry: Told, shown: Shown): unknown {

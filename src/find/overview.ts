@@ -162,6 +162,33 @@ export async function causes(pool: Pool, name: string): Promise<CauseCount[]> {
   return rows;
 }
 
+/** How sure one may be that the ledger and the journal are complete. */
+export interface Sureness {
+  readonly at: Date;
+  /** Changes committed until then were looked at; null: not captured, or none yet. */
+  readonly verifiedAt: Date | null;
+  /** The LSN that belongs to it, with a slot. */
+  readonly position: string | null;
+  /** Every row was looked at since then; null: not yet. */
+  readonly provedAt: Date | null;
+  /** Violations that only a sweep found although capture should have told of them. */
+  readonly escapes: number;
+}
+
+/** Of one invariant, or of all in force: then the least sure of them counts. */
+export async function sureness(pool: Pool, name?: string): Promise<Sureness> {
+  const { rows } = await pool.query<Sureness>(
+    `select clock_timestamp() as at,
+            case when bool_and(i.verified_at is not null) then min(i.verified_at) end as "verifiedAt",
+            (select case when c.kind = 'slot' then '0/0'::pg_lsn + c.position end::text from evenkeel.capture c) as position,
+            case when bool_and(i.proved_at is not null) then min(i.proved_at) end as "provedAt",
+            coalesce(sum(i.escapes), 0)::float8 as escapes
+       from evenkeel.invariant i where i.retired_at is null and ($1::text is null or i.name = $1)`,
+    [name ?? null],
+  );
+  return rows[0] as Sureness;
+}
+
 /** The error that says so, with a guess. */
 export async function unknownInvariant(pool: Pool, name: string): Promise<EvenkeelError> {
   const { rows } = await pool.query<{ name: string }>('select name from evenkeel.invariant');

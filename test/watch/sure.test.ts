@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import pg from 'pg';
 import type { Engine } from '../../src/engine.ts';
+import { sureness } from '../../src/find/overview.ts';
 import { freshCluster } from '../support/cluster.ts';
 import { freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
@@ -56,6 +57,28 @@ test('a violation says which transaction broke it', async () => {
     key: ['7'],
     cause: { xid, at: expect.any(String), table: 'public.t', operation: 'update' },
   });
+});
+
+test('the journal says how sure it is that nothing is missing', async () => {
+  const db = await freshDatabase();
+  await db.sql(table);
+  await capturing(db.sql, db.url);
+  const { pool } = db;
+  await db.sql('insert into t values (51, 1, 2)');
+  const [{ now }] = await db.sql('select clock_timestamp() as now');
+  const sure = await until(
+    async () => {
+      const seen = await sureness(pool, 'double');
+      return seen.verifiedAt && seen.verifiedAt > (now as Date) ? seen : undefined;
+    },
+    { what: 'the insert to have been looked at' },
+  );
+  expect(sure).toMatchObject({ position: expect.stringMatching(/^[0-9A-F]+\/[0-9A-F]+$/), escapes: 0 });
+  expect(sure.provedAt?.getTime()).toBeLessThan(sure.verifiedAt?.getTime() ?? 0);
+  // Of all of them, the least sure counts: one that nobody has looked at yet.
+  await db.sql(`insert into evenkeel.invariant (name, hash, says, on_table, key, heal, mode)
+    values ('new', 'h', 's', 't', '{id}', '', 'observe')`);
+  expect(await sureness(pool)).toMatchObject({ verifiedAt: null, provedAt: null, escapes: 0 });
 });
 
 test('a violation that only a sweep finds is an escape: the invariant rests on sweeps from then on, and says so', async () => {
