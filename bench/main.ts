@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { keepSmall } from '../src/memory.ts';
+import { format, resolveConfig } from 'prettier';
 import { benchBloat } from './bloat.ts';
 import { benchHeal } from './heal.ts';
 import { type Options, readOptions } from './options.ts';
@@ -68,5 +69,9 @@ for (const name of options.names.length > 0 ? options.names : Object.keys(benche
   const machine = `${date}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
   sections.set(name, section(name, bench.says, { ...report, how: `${report.how}; ${machine}` }));
 }
-if (options.write)
-  writeFileSync('bench/RESULTS.md', merged(readFileSync('bench/RESULTS.md', 'utf8'), sections));
+if (options.write) {
+  const path = 'bench/RESULTS.md';
+  const text = merged(readFileSync(path, 'utf8'), sections);
+  const style = await resolveConfig(path);
+  writeFileSync(path, await format(text, { ...style, filepath: path }));
+}
