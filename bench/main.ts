@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { keepSmall } from '../src/memory.ts';
 import { format, resolveConfig } from 'prettier';
+import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
 import { benchHeal } from './heal.ts';
 import { type Options, readOptions } from './options.ts';

@@ -115,6 +115,9 @@ export interface Sweep {
   readonly rows: number;
 }
 
+/** Of evenkeel.capture, as an LSN. */
+const position = `case when kind = 'slot' then '0/0'::pg_lsn + position end::text`;
+
 /** @throws no-such where there is no invariant `name`; not-installed comes as Postgres's own error */
 export async function overview(pool: Pool, name?: string): Promise<Overview> {
   const { rows: heads } = await pool.query<Head>(
@@ -123,7 +126,7 @@ export async function overview(pool: Pool, name?: string): Promise<Overview> {
   );
   const { rows: captures } = await pool.query<Told>(
     `select kind, why, since, verified_at as "verifiedAt", waiting::float8 as waiting, gap_at as "gapAt", gap_why as "gapWhy",
-            case when kind = 'slot' then '0/0'::pg_lsn + position else null end::text as position
+            ${position} as position
        from evenkeel.capture`,
   );
   const { rows: processes } = await pool.query<Process>(
@@ -180,7 +183,7 @@ export async function sureness(pool: Pool, name?: string): Promise<Sureness> {
   const { rows } = await pool.query<Sureness>(
     `select clock_timestamp() as at,
             case when bool_and(i.verified_at is not null) then min(i.verified_at) end as "verifiedAt",
-            (select case when c.kind = 'slot' then '0/0'::pg_lsn + c.position end::text from evenkeel.capture c) as position,
+            (select ${position} from evenkeel.capture) as position,
             case when bool_and(i.proved_at is not null) then min(i.proved_at) end as "provedAt",
             coalesce(sum(i.escapes), 0)::float8 as escapes
        from evenkeel.invariant i where i.retired_at is null and ($1::text is null or i.name = $1)`,
