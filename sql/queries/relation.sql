@@ -29,9 +29,13 @@ select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind as 
            'identity', a.attidentity,
            -- json and xml have no equality, the geometric types one of areas: compared as text
            'comparable', coalesce(case when t.typcategory = 'A' then t.typelem end, nullif(t.typbasetype, 0), t.oid) <> all (
-              '{json,xml,point,lseg,path,box,polygon,line,circle}'::regtype[])
+              '{json,xml,point,lseg,path,box,polygon,line,circle}'::regtype[]),
+           -- equal values have equal text, and the other way round
+           'bytewise', b.typtype = 'e' or b.oid = any('{bool,int2,int4,int8,text,varchar}'::regtype[])
+              and coalesce((select collisdeterministic from pg_collation where oid = a.attcollation), true)
          ) order by a.attnum)
          from pg_attribute a join pg_type t on t.oid = a.atttypid
+         join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
        coalesce((select json_agg(json_build_object('primary', i.indisprimary, 'unique',
                   i.indisunique and i.indpred is null and i.indexprs is null and i.indimmediate,

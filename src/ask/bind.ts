@@ -86,7 +86,7 @@ export async function bind(tx: Tx, invariant: Invariant, schemas: readonly strin
         results.find(({ name }) => name === column.name),
       ),
   );
-  const scope = await bothScopes(tx, invariant, table, key, recast);
+  const scope = await bothScopes(tx, invariant, table, key, recast, names);
   const touches = await touched(tx, invariant);
   const draft = {
     invariant,
@@ -119,21 +119,22 @@ async function bothScopes(
   table: Relation,
   key: readonly Column[],
   recast: readonly boolean[],
+  results: readonly string[],
 ): Promise<Scope> {
-  const names = key.map(column => column.name);
   const mine = await readScope(
     tx,
     invariant.sql,
     key.map(({ name, family }, i) => ({ name, family: recast[i] ? undefined : family })),
   );
   const condition = invariant.on.where ? ` where (${invariant.on.where}\n)` : '';
-  const list = names.map(quote).join(', ');
+  const list = key.map(({ name }) => quote(name)).join(', ');
   const rows = await readScope(tx, `select ${list} from ${table.quoted}${condition}`, key);
   const reads = new Map([...mine.reads, ...rows.reads].map(relation => [relation.oid, relation]));
   return {
     reads: [...reads.values()],
     paths: [...mine.paths, ...rows.paths],
     blind: [...mine.blind, ...rows.blind],
+    names: mine.names && rows.names && new Set([...mine.names, ...rows.names, ...results]),
     clock: mine.clock || rows.clock,
     injections: mine.injections,
     inlined: mine.inlined,

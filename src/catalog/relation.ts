@@ -38,6 +38,8 @@ export interface Column {
   readonly identity: string;
   /** Has an equality operator; json, xml and the geometric types are compared as text. */
   readonly comparable: boolean;
+  /** Equal values have equal text: whole numbers, booleans, enums, and text that isn't compared by a looser collation. */
+  readonly bytewise: boolean;
 }
 
 export interface ReplicaIdentity {

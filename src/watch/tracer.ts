@@ -1,8 +1,7 @@
 import type { Bound } from '../ask/bind.ts';
-import type { Key } from '../ask/ask.ts';
 import type { Image, Operation, Origin, Position, Sink, Watched } from './capture/capture.ts';
 import type { Path } from './scope/derive.ts';
-import { compile } from './scope/keys.ts';
+import { Follower } from './follower.ts';
 import { type Cause, Suspects } from './suspects.ts';
 
 /** What is suspected of one invariant. */
@@ -19,13 +18,6 @@ export interface LookUp {
   readonly path: Path;
   /** In the order of the path's columns. */
   readonly from: Suspects;
-}
-
-/** What one table's rows mean to one invariant. */
-interface Follower {
-  readonly watch: Watch;
-  readonly direct: readonly ((image: Image) => Key | undefined)[];
-  readonly lookUps: readonly { readonly at: readonly number[]; readonly from: Suspects }[];
 }
 
 /** Why something has to be swept: noted once these transactions can be seen, or the sweep might not see them either. */
@@ -81,9 +73,7 @@ export class Tracer implements Sink {
         new Set(gone.flatMap(one => [...one.clear()])),
       );
     }
-    this.#followers = new Map(
-      watched.map(one => [one.relation.oid, this.watches.flatMap(watch => followerOf(watch, one) ?? [])]),
-    );
+    this.#followers = new Map(watched.map(one => [one.relation.oid, followersOf(this.watches, one)]));
   }
 
   begin(origin: Origin): void {
@@ -100,26 +90,13 @@ export class Tracer implements Sink {
     const followers = this.#followers.get(relation.oid);
     if (!followers) return;
     const cause = this.#cause(relation.quoted, operation);
-    const floor = this.#told ?? 0n;
-    const clock = performance.now();
-    for (const image of old === now ? [now] : [now, old]) {
-      if (!image) continue;
-      for (const { watch, direct, lookUps } of followers) {
-        for (const keyOf of direct) {
-          const key = keyOf(image);
-          if (key) watch.keys.touch(key, cause, floor, clock);
-        }
-        for (const { at, from } of lookUps) {
-          const start = at.map(i => image[i] ?? null);
-          from.touch(start, cause, floor, clock);
-        }
-      }
-    }
+    const told = { cause, floor: this.#told ?? 0n, clock: performance.now() };
+    for (const follower of followers) follower.row(old, now, told);
   }
 
   all({ relation }: Watched, why: string): void {
     const xids = new Set(this.#origin ? [this.#origin.xid] : []);
-    for (const { watch } of this.#followers.get(relation.oid) ?? []) this.sweep(watch.bound.name, why, xids);
+    for (const { name } of this.#followers.get(relation.oid) ?? []) this.sweep(name, why, xids);
   }
 
   commit(position: Position): void {
@@ -250,17 +227,10 @@ const sameScope = (a: Bound, b: Bound): boolean => a.hash === b.hash && scopeOf(
 const scopeOf = ({ scope }: Bound): string =>
   JSON.stringify([scope.paths.map(idOf), scope.reads.map(({ oid }) => oid)]);
 
-const idOf = (path: Path): string => JSON.stringify([path.relation.oid, path.columns, path.key, path.joins]);
+const idOf = ({ relation, columns, key, joins, where }: Path): string =>
+  JSON.stringify([relation.oid, columns, key, joins, where]);
 
-function followerOf(watch: Watch, { relation, columns }: Watched): Follower | undefined {
-  if (!watch.bound.scope.reads.some(({ oid }) => oid === relation.oid)) return undefined;
-  return {
-    watch,
-    direct: watch.bound.scope.paths
-      .filter(path => path.relation.oid === relation.oid && path.joins.length === 0)
-      .map(path => compile(path, columns)),
-    lookUps: watch.lookUps
-      .filter(({ path }) => path.relation.oid === relation.oid)
-      .map(({ path, from }) => ({ at: path.columns.map(name => columns.indexOf(name)), from })),
-  };
-}
+const followersOf = (watches: readonly Watch[], watched: Watched): Follower[] =>
+  watches
+    .filter(({ bound }) => bound.scope.reads.some(({ oid }) => oid === watched.relation.oid))
+    .map(watch => new Follower(watch, watched));

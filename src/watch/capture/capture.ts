@@ -11,13 +11,16 @@ export interface Watched {
   readonly relation: Relation;
   /** The columns that paths start from, in the order of `Image`; an empty list where only `all` is of interest. */
   readonly columns: readonly string[];
+  /** Columns that show which changes can't matter: told behind the others by a capture that can, where it can. */
+  readonly extra: readonly string[];
 }
 
 /**
- * Values of `Watched.columns` as column text. Null also where an old value isn't told, as the relation's replica identities
- * say beforehand; where less is told than they say, `all` stands for the row.
+ * Values of `Watched.columns`, then perhaps of `Watched.extra`, as column text. Null also where an old value of the former
+ * isn't told, as the relation's replica identities say beforehand; where less is told than they say, `all` stands for the
+ * row. Of the latter, whatever isn't told is undefined.
  */
-export type Image = readonly (string | null)[];
+export type Image = readonly (string | null | undefined)[];
 
 export type Operation = 'insert' | 'update' | 'delete' | 'truncate';
 
@@ -39,7 +42,8 @@ export interface Sink {
   begin(origin: Origin): void;
   /**
    * A row as it was and as it is. `old` is undefined for inserts, and for an update of which no old value is told, though
-   * not all are known to be as they were; where capture knows that none changed, it gives `now` twice.
+   * not all are known to be as they were; where capture knows that none changed, it gives `now` twice. A capture that
+   * doesn't know which old image belongs to which new one tells each as a new one.
    */
   row(
     table: Watched,

@@ -44,6 +44,7 @@ export function capturePlan(bounds: readonly Bound[]): TablePlan[] {
     plans.push({
       relation,
       columns,
+      extra: extras(relation, bounds, columns),
       untold: columns.filter(
         name => !told.includes(name) || relation.identities.some(identity => !tells(identity, name)),
       ),
@@ -55,6 +56,30 @@ export function capturePlan(bounds: readonly Bound[]): TablePlan[] {
   }
   return plans.sort((a, b) => (a.relation.quoted < b.relation.quoted ? -1 : 1));
 }
+
+/** What conditions look at; and all that an invariant reads, where old rows are told completely enough to see that none changed. */
+function extras(relation: Relation, bounds: readonly Bound[], columns: readonly string[]): readonly string[] {
+  const wanted = new Set(
+    bounds
+      .filter(({ scope }) => scope.reads.some(({ oid }) => oid === relation.oid))
+      .flatMap(({ scope }) => {
+        const used = usedColumns(relation, scope.names);
+        const seen = used?.every(name => relation.identities.every(identity => tells(identity, name)));
+        const paths = scope.paths.filter(path => path.relation.oid === relation.oid);
+        return [...((seen && used) || []), ...paths.flatMap(path => path.where.map(({ column }) => column))];
+      }),
+  );
+  return relation.columns
+    .filter(({ name, generated }) => !generated && wanted.has(name) && !columns.includes(name))
+    .map(({ name }) => name);
+}
+
+/** Columns of which a change may matter; undefined: any. */
+export const usedColumns = (
+  relation: Relation,
+  names: ReadonlySet<string> | undefined,
+): readonly string[] | undefined =>
+  names && relation.columns.map(({ name }) => name).filter(name => names.has(name));
 
 /** Why changes of what an invariant reads can't all be followed with this kind of capture; none: all of them can. */
 export function unfollowed(

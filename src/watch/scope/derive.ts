@@ -1,5 +1,6 @@
 import type { Relation } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
+import type { Condition } from './condition.ts';
 import { type Graph, type Occurrence, type Vertex, vertex } from './graph.ts';
 import type { Output } from './names.ts';
 
@@ -11,8 +12,8 @@ import type { Output } from './names.ts';
  * a chain of rows. If in the new state, then looking up from its new image, in the current state, arrives at k. If only
  * in the old one, take the changed row with the fewest hops to go: those further on have fewer, so they are unchanged,
  * and looking up from its old image arrives at k. (A key whose parts come from two tables breaks this: both may change
- * at once, and neither old row meets the other.) Predicates that are no hop are dropped: a superset of keys is harmless,
- * they are asked again.
+ * at once, and neither old row meets the other.) A row that fails a condition on its own columns is linked to nothing in
+ * that state. Other predicates that are no hop are dropped: a superset of keys is harmless, they are asked again.
  */
 export interface Path {
   readonly relation: Relation;
@@ -24,6 +25,8 @@ export interface Path {
   readonly nulls: readonly boolean[];
   /** The type of each key column, by oid: a bigint may hold what is no integer key. */
   readonly families: readonly (number | undefined)[];
+  /** Rows that fail one of these matter to no key. */
+  readonly where: readonly Condition[];
   /** Look-ups on the way; none: the row itself holds the key. */
   readonly joins: readonly string[];
   /** Tables that are looked into, in order. */
@@ -60,7 +63,9 @@ export function derive(
   for (const member of members) {
     const columns = targets.map(target => holder(graph, member, target));
     if (columns.every(column => column !== undefined))
-      return { path: { ...assemble(graph, member, columns, targets), families } };
+      return {
+        path: { ...assemble(graph, member, columns, targets), families, where: graph.conditions(occurrence) },
+      };
     for (const { name } of member.occurrence.relation.columns) {
       for (const reached of graph.reach(vertex(member.occurrence, name))) {
         met.add(reached);
@@ -97,7 +102,7 @@ function assemble(
   last: Member,
   columns: readonly string[],
   targets: readonly Vertex[],
-): Omit<Path, 'families'> {
+): Omit<Path, 'families' | 'where'> {
   const chain: Member[] = [];
   for (let member: Member | undefined = last; member; member = member.from) chain.unshift(member);
   const leaves = chain.map(() => new Set<string>());

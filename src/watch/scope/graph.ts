@@ -1,4 +1,5 @@
 import type { Column, Relation } from '../../catalog/relation.ts';
+import { type Condition, type Test, fit } from './condition.ts';
 
 /**
  * Which rows can matter to which key: a directed graph over (occurrence, column).
@@ -13,6 +14,7 @@ export class Graph {
   readonly #edges = new Map<Vertex, Set<Vertex>>();
   /** Those of the edges over which NULL passes too. */
   readonly #same = new Map<Vertex, Set<Vertex>>();
+  readonly #conditions = new Map<Occurrence, Condition[]>();
   #virtual = 0;
 
   table(relation: Relation, text: Span | undefined): Occurrence {
@@ -39,6 +41,19 @@ export class Graph {
   same(from: Vertex, to: Vertex): void {
     this.edge(from, to);
     put(this.#same, from, to);
+  }
+
+  /** Rows of its table matter only where this column passes the test. */
+  require(at: Vertex, test: Test): void {
+    if (this.isVirtual(at)) return;
+    const { occurrence, column } = this.parts(at);
+    const own = fit(test, column);
+    if (own)
+      this.#conditions.set(occurrence, [...this.conditions(occurrence), { column: column.name, test: own }]);
+  }
+
+  conditions(occurrence: Occurrence): readonly Condition[] {
+    return this.#conditions.get(occurrence) ?? [];
   }
 
   /** All that `from` reaches, itself included. */

@@ -5,7 +5,7 @@ import type { Path } from './derive.ts';
 /** A key as column text, in the order of the invariant's key. */
 type Key = readonly (string | null)[];
 /** Values of some columns as column text. */
-type Image = readonly (string | null)[];
+type Image = readonly (string | null | undefined)[];
 
 /**
  * For a path without joins: the key that a row's image holds; undefined where such a row can matter to none. It is called

@@ -106,6 +106,34 @@ export function rangeVars(root: unknown): RangeVar[] {
   return [...nodes(root)].flatMap(node => (node['RangeVar'] ? [node['RangeVar'] as RangeVar] : []));
 }
 
+/**
+ * Names under which columns are read anywhere in a query; undefined: any column may be. Whole rows and renamed columns
+ * have no names of their own.
+ */
+export function columnNames(root: unknown): ReadonlySet<string> | undefined {
+  const found = new Set<string>();
+  const tables = new Set<string>();
+  for (const node of nodes(root)) {
+    const [[kind, value]] = Object.entries(node) as [[string, Mention]];
+    const last = kind === 'ColumnRef' ? value.fields?.at(-1) : undefined;
+    if ((last && 'A_Star' in last) || value.isNatural || value.alias?.colnames?.length) return undefined;
+    if (last?.String) found.add(last.String.sval ?? '');
+    for (const name of [value.relname, value.alias?.aliasname]) if (name !== undefined) tables.add(name);
+    for (const name of value.usingClause ?? []) found.add(name.String?.sval ?? '');
+  }
+  return [...found].some(name => tables.has(name) || systemColumns.has(name)) ? undefined : found;
+}
+/** They change with every change of a row. */
+const systemColumns = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']);
+
+interface Mention {
+  readonly fields?: readonly { String?: { sval?: string }; A_Star?: unknown }[];
+  readonly relname?: string;
+  readonly alias?: { readonly aliasname?: string; readonly colnames?: readonly unknown[] };
+  readonly isNatural?: boolean;
+  readonly usingClause?: readonly { String?: { sval?: string } }[];
+}
+
 /** Every CTE that a query defines, at any depth. */
 export function commonTables(root: unknown): CommonTableExpr[] {
   return [...nodes(root)].flatMap(node =>

@@ -1,5 +1,6 @@
 import type { Relation } from '../../catalog/relation.ts';
 import { calledIn, conjuncts, fields, figured, names, windows } from './ast.ts';
+import { type Written, written } from './condition.ts';
 import { type Graph, type Vertex, vertex } from './graph.ts';
 import {
   type Column,
@@ -80,6 +81,7 @@ export class Reader {
     }
     for (const from of select.fromClause ?? []) this.#from(from, base, inText);
     for (const conjunct of conjuncts(select.whereClause)) {
+      this.#narrow(conjunct, base.items);
       if (!this.#among(conjunct, base, inText)) this.#joins.equal(conjunct, base, 'both');
     }
     const { targetList, whereClause, havingClause, sortClause } = select;
@@ -236,6 +238,9 @@ export class Reader {
     const direction = directions[jointype ?? 'JOIN_INNER'] ?? 'none';
     const sides = { left: vertices(left), right: vertices(right) };
     for (const conjunct of conjuncts(quals)) {
+      // The side that an outer join keeps is kept whatever ON says.
+      if (direction === 'both' || direction === 'left-to-right') this.#narrow(conjunct, left);
+      if (direction === 'both' || direction === 'right-to-left') this.#narrow(conjunct, right);
       if (direction !== 'both' || !this.#among(conjunct, scope, inText))
         this.#joins.equal(conjunct, scope, direction, sides);
     }
@@ -252,6 +257,14 @@ export class Reader {
     // `(a join b …) as j`: the inner names are hidden behind j, which is not followed.
     if (alias?.aliasname)
       scope.items.splice(start, Infinity, item(alias.aliasname, { list: [], ragged: true }));
+  }
+
+  /** A conjunct that a row must pass by itself. Where an outer join fills with NULL, a row that is there can matter by that. */
+  #narrow(node: Node, items: readonly Item[]): void {
+    const found = written(node);
+    const column = found && within(found.path, items);
+    if (column?.at === undefined || (column.nulls > 0 && found?.test.is === 'null')) return;
+    this.#graph.require(column.at, (found as Written).test);
   }
 
   /** `x in (select y …)`: a row of the sub-select matters only to rows that hold y in x. False: it is something else. */

@@ -3,7 +3,7 @@ import { type Tx, ask, quote, sqlState } from '../../db/pool.ts';
 import { type Derived, type Path, derive } from './derive.ts';
 import { Graph, sameEquality } from './graph.ts';
 import { inline } from './inline.ts';
-import { type SelectStmt, calls, parseSelect, rangeVars } from './parse.ts';
+import { type SelectStmt, calls, columnNames, parseSelect, rangeVars } from './parse.ts';
 import { opaque } from './names.ts';
 import { Reader } from './read.ts';
 import { type Injection, injections, restrict } from './restrict.ts';
@@ -15,6 +15,8 @@ export interface Scope {
   readonly paths: readonly Path[];
   /** The occurrences that don't, and why; empty: every change can be followed. */
   readonly blind: readonly { table: string; why: string }[];
+  /** Names of all columns that are read, of whichever table; undefined: any column may be. */
+  readonly names: ReadonlySet<string> | undefined;
   /** The answer changes while no row does. */
   readonly clock: boolean;
   /** Where a key range can be written into the query's text. */
@@ -57,6 +59,7 @@ export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]):
     reads: [...reads.values()],
     paths: derived.flatMap(one => ('path' in one ? [one.path] : [])),
     blind,
+    names: columnNames(selects),
     clock: functions.clock,
     injections: await accepted(tx, sql, injections(graph, keys[0], sql)),
     inlined: inline(sql, select),

@@ -7,8 +7,7 @@ import { SlotCapture } from '../../../src/watch/capture/slot/capture.ts';
 import { recall } from '../../../src/watch/capture/slot/memory.ts';
 import { triggerDdl } from '../../../src/watch/capture/trigger/ddl.ts';
 import { until } from '../../support/wait.ts';
-import type { Row } from '../tables.ts';
-import type { Hearing, Told } from './told.ts';
+import type { Change, Hearing, Told } from './told.ts';
 import type { World } from './world.ts';
 
 const limits = { statement: 30_000, lock: 5_000, schemas: ['public'] };
@@ -18,7 +17,8 @@ export class CaptureHearing implements Hearing, Sink {
   readonly #pool: Pool;
   readonly #capture: Capture;
   #fence: Watched | undefined;
-  #rows = new Map<string, Row[]>();
+  #transactions: Change[][] = [];
+  #changes: Change[] = [];
   #all = new Set<string>();
   #watched: readonly TablePlan[] = [];
   #marker = '';
@@ -96,7 +96,7 @@ export class CaptureHearing implements Hearing, Sink {
       return (await readRelations(tx, [oid])).get(oid);
     });
     if (!relation) throw new Error('no fence');
-    return (this.#fence = { relation, columns: ['id'] });
+    return (this.#fence = { relation, columns: ['id'], extra: [] });
   }
 
   async hear(): Promise<Told> {
@@ -111,8 +111,8 @@ export class CaptureHearing implements Hearing, Sink {
       },
       { what: 'the marker' },
     );
-    const told = { rows: this.#rows, all: this.#all };
-    this.#rows = new Map();
+    const told = { watched: this.#watched, transactions: this.#transactions, all: this.#all };
+    this.#transactions = [];
     this.#all = new Set();
     return told;
   }
@@ -124,14 +124,12 @@ export class CaptureHearing implements Hearing, Sink {
   #last: string | undefined;
   begin(): void {
     this.#last = undefined;
+    this.#changes = [];
   }
 
-  row({ relation, columns }: Watched, _: string, old: Image | undefined, now: Image | undefined): void {
-    if (relation.oid === this.#fence?.relation.oid) return void (this.#last = now?.[0] ?? undefined);
-    const list = this.#rows.get(relation.name) ?? [];
-    for (const image of new Set([old, now]))
-      if (image) list.push(Object.fromEntries(columns.map((name, i) => [name, image[i] ?? null])));
-    this.#rows.set(relation.name, list);
+  row(table: Watched, operation: Change['operation'], old: Image | undefined, now: Image | undefined): void {
+    if (table.relation.oid === this.#fence?.relation.oid) this.#last = now?.[0] ?? undefined;
+    else this.#changes.push({ table, operation, old, now });
   }
 
   all({ relation }: Watched, why: string): void {
@@ -141,11 +139,13 @@ export class CaptureHearing implements Hearing, Sink {
 
   commit(position: Position): void {
     this.#position = position;
+    if (this.#changes.length > 0) this.#transactions.push(this.#changes);
+    this.#changes = [];
     if (this.#last !== undefined) this.#marker = this.#last;
   }
 
   gap(why: string): void {
-    for (const { relation } of this.#watched) this.all({ relation, columns: [] }, why);
+    for (const { relation } of this.#watched) this.all({ relation, columns: [], extra: [] }, why);
   }
 
   full(): undefined {

@@ -2,7 +2,9 @@ import { type Key, type Violation, askKeys, keyId } from '../../../src/ask/ask.t
 import type { Bound } from '../../../src/ask/bind.ts';
 import { type Tx, ask, quote } from '../../../src/db/pool.ts';
 import { isBlind } from '../../../src/heal/crosscheck.ts';
-import { keysVia } from '../../../src/watch/scope/keys.ts';
+import { lookUp } from '../../../src/watch/scope/keys.ts';
+import type { Suspects } from '../../../src/watch/suspects.ts';
+import { Tracer, type Watch } from '../../../src/watch/tracer.ts';
 import type { Told } from './told.ts';
 
 /** What is violated, by key: kept by asking the keys that changes lead to. */
@@ -14,18 +16,43 @@ export const said = ({ key, kind, present, wanted, evidence }: Violation): strin
 const sorted = (values: Readonly<Record<string, string | null>>) =>
   Object.entries(values).toSorted(([a], [b]) => (a < b ? -1 : 1));
 
-/** The keys that may have changed; undefined: any. */
-export async function derive(tx: Tx, bound: Bound, told: Told): Promise<Map<string, Key> | undefined> {
-  const keys = new Map<string, Key>();
-  for (const table of bound.scope.reads) {
-    if (told.all.has(table.name)) return undefined;
-    const images = told.rows.get(table.name);
-    if (!images) continue;
-    if (isBlind(bound, table)) return undefined;
-    for (const path of bound.scope.paths.filter(({ relation }) => relation.oid === table.oid))
-      for (const key of await keysVia(tx, path, images)) keys.set(keyId(key), key);
+/** The way from changes to keys as it is in production; remembers what the tracer remembers. */
+export class Trace {
+  readonly #bound: Bound;
+  readonly #tracer = new Tracer(() => {});
+  #watched: Told['watched'] | undefined;
+  #position = 0n;
+
+  constructor(bound: Bound) {
+    this.#bound = bound;
   }
-  return keys;
+
+  /** The keys that may have changed; undefined: any. */
+  async keys(tx: Tx, { watched, transactions, all }: Told): Promise<Map<string, Key> | undefined> {
+    const told = new Set(transactions.flat().map(({ table }) => table.relation.name));
+    for (const table of this.#bound.scope.reads) {
+      if (all.has(table.name) || (told.has(table.name) && isBlind(this.#bound, table))) return undefined;
+    }
+    if (this.#watched !== watched) this.#tracer.follow([this.#bound], watched);
+    this.#watched = watched;
+    for (const changes of transactions) {
+      this.#tracer.begin({ xid: '3', at: new Date() });
+      for (const { table, operation, old, now } of changes) this.#tracer.row(table, operation, old, now);
+      this.#tracer.commit(++this.#position);
+    }
+    const [watch] = this.#tracer.watches as [Watch];
+    const keys = new Map<string, Key>();
+    for (const { path, from } of watch.lookUps)
+      for (const { key } of await lookUp(tx, path, everyOf(from))) keys.set(keyId(key), key);
+    for (const key of everyOf(watch.keys)) keys.set(keyId(key), key);
+    return keys;
+  }
+}
+
+function everyOf(suspects: Suspects): readonly Key[] {
+  const taken = suspects.take(Infinity, performance.now(), () => true);
+  suspects.done(taken, 0);
+  return taken.map(({ key }) => key);
 }
 
 /** Brings the ledger in line, as `record` does: what was asked and isn't violated is gone. */

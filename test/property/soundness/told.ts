@@ -1,15 +1,26 @@
 import type pg from 'pg';
 import type { Bound } from '../../../src/ask/bind.ts';
 import { type Pool, quote } from '../../../src/db/pool.ts';
+import type { Image, Watched } from '../../../src/watch/capture/capture.ts';
 import { capturePlan } from '../../../src/watch/capture/plan.ts';
-import type { Row } from '../tables.ts';
 import type { Table, World } from './world.ts';
 
-/** What happened to tables: images of rows as they were and as they are, or that anything may have. By name. */
+/** What happened: transactions in an order in which they can have come, and the tables of which any row may have changed. */
 export interface Told {
-  readonly rows: ReadonlyMap<string, readonly Row[]>;
+  readonly watched: readonly Watched[];
+  readonly transactions: readonly (readonly Change[])[];
   readonly all: ReadonlySet<string>;
 }
+
+export interface Change {
+  readonly table: Watched;
+  readonly operation: 'insert' | 'update' | 'delete';
+  readonly old: Image | undefined;
+  readonly now: Image | undefined;
+}
+
+export const tablesOf = ({ transactions }: Told): Set<string> =>
+  new Set(transactions.flat().map(({ table }) => table.relation.name));
 
 /** A way to learn of changes. */
 export interface Hearing {
@@ -25,7 +36,7 @@ export interface Hearing {
 export class LogHearing implements Hearing {
   readonly #pool: Pool;
   #world: World | undefined;
-  #columns: ReadonlyMap<string, readonly string[]> = new Map();
+  #watched: readonly Watched[] = [];
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -36,46 +47,60 @@ export class LogHearing implements Hearing {
     const each = Object.values(world.tables).map((table, i) => {
       const row = (side: string) =>
         `array[${table.columns.map(one => `${side}.${one.quoted}::text`).join(', ')}]`;
-      const write = (side: string) => `insert into ${schema}."the log" values (${i}, ${row(side)});`;
+      const image = (side: string, not: string) => `case when tg_op <> '${not}' then ${row(side)} end`;
       return `
         create function ${schema}."tell ${i}"() returns trigger language plpgsql as $$ begin
-          if tg_op <> 'INSERT' then ${write('old')} end if;
-          if tg_op <> 'DELETE' then ${write('new')} end if; return null; end $$;
+          insert into ${schema}."the log" (t, op, old, now)
+          values (${i}, lower(tg_op), ${image('old', 'INSERT')}, ${image('new', 'DELETE')}); return null; end $$;
         create trigger tell after insert or update or delete on ${table.quoted} for each row execute function ${schema}."tell ${i}"();
         create function ${schema}."all ${i}"() returns trigger language plpgsql as $$ begin
-          insert into ${schema}."the log" values (${i}, null); return null; end $$;
+          insert into ${schema}."the log" (t) values (${i}); return null; end $$;
         create trigger tell_all after truncate on ${table.quoted} execute function ${schema}."all ${i}"();`;
     });
-    return `create table ${schema}."the log" (t int, r text[]);${each.join('')}`;
+    return `create table ${schema}."the log" (n bigint generated always as identity,
+        xid xid8 default pg_current_xact_id(), t int, op text, old text[], now text[]);${each.join('')}`;
   }
 
   async start(world: World, bounds: readonly Bound[]): Promise<ReadonlySet<Bound>> {
     this.#world = world;
-    this.#columns = new Map(capturePlan(bounds).map(({ relation, columns }) => [relation.name, columns]));
+    this.#watched = capturePlan(bounds);
     await this.hear();
     return new Set();
   }
 
   async hear(): Promise<Told> {
     const world = this.#world as World;
-    const { rows: found } = await this.#pool.query<{ t: number; r: (string | null)[] | null }>(
-      `delete from ${quote(world.schema)}."the log" returning t, r`,
+    const { rows: found } = await this.#pool.query<Logged>(
+      `with gone as (delete from ${quote(world.schema)}."the log" returning *)
+       select xid::text, t, op, old, now from gone order by max(n) over (partition by xid), n`,
     );
-    const rows = new Map<string, Row[]>();
+    const transactions = new Map<string, Change[]>();
     const all = new Set<string>();
     const tables: readonly Table[] = Object.values(world.tables);
-    for (const { t, r } of found) {
-      const table = tables[t] as Table;
-      if (r === null) all.add(table.name);
-      const known = this.#columns.get(table.name) ?? [];
-      // Only the columns that paths start from are told.
-      const pairs = table.columns
-        .map(({ name }, i) => [name, r?.[i] ?? null] as const)
-        .filter(([name]) => known.includes(name));
-      const list = rows.get(table.name) ?? [];
-      if (r !== null) list.push(Object.fromEntries(pairs));
-      rows.set(table.name, list);
+    for (const { xid, t, op, old, now } of found) {
+      const { name, columns } = tables[t] as Table;
+      if (op === null) all.add(name);
+      const table = this.#watched.find(({ relation }) => relation.name === name);
+      if (op === null || !table) continue;
+      const image = (values: readonly (string | null)[] | null) =>
+        values
+          ? [...table.columns, ...table.extra].map(one => {
+              const at = columns.findIndex(column => column.name === one);
+              // As output functions print it.
+              return columns[at]?.type === 'boolean' ? (values[at]?.[0] ?? null) : (values[at] ?? null);
+            })
+          : undefined;
+      const change = { table, operation: op, old: image(old), now: image(now) };
+      transactions.set(xid, [...(transactions.get(xid) ?? []), change]);
     }
-    return { rows, all };
+    return { watched: this.#watched, transactions: [...transactions.values()], all };
   }
+}
+
+interface Logged {
+  readonly xid: string;
+  readonly t: number;
+  readonly op: Change['operation'] | null;
+  readonly old: (string | null)[] | null;
+  readonly now: (string | null)[] | null;
 }

@@ -7,9 +7,9 @@ import { Tape } from '../tape.ts';
 import { classes, views, wild } from './classes.ts';
 import type { Crowd } from './crowd.ts';
 import { deed, fill } from './deeds.ts';
-import { type Ledger, Repeated, derive, note, truth } from './ledger.ts';
+import { type Ledger, Repeated, Trace, note, truth } from './ledger.ts';
 import { Pieces } from './pieces.ts';
-import type { Hearing, Told } from './told.ts';
+import { type Hearing, type Told, tablesOf } from './told.ts';
 import { type World, column, world } from './world.ts';
 
 /** A random query over a world, bound; `traits`: what it is counted under. */
@@ -150,6 +150,7 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
     asked.map(({ bound }) => bound),
   );
   const ledgers = new Map<Asked, Ledger | undefined>();
+  const traces = new Map(asked.map(one => [one, new Trace(one.bound)]));
   const full = (one: Asked): Promise<Ledger | undefined> =>
     transaction(pool, { ...limits, schemas }, tx => truth(tx, one.bound)).catch((error: unknown) => {
       if (error instanceof Repeated) counts.repeated++;
@@ -168,17 +169,17 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
     const rowsBefore = await dump(pool, made);
     const look = async () => {
       const told = await hearing.hear();
-      if (told.rows.size === 0 && told.all.size === 0) return;
+      if (told.transactions.length === 0 && told.all.size === 0) return;
       heard.push(told);
       for (const one of asked) {
         const ledger = ledgers.get(one);
         if (!ledger || swept.has(one)) continue;
         const costs = { ...one.bound.costs, ...tape.pick([{}, { lateral: 0 }, { any: -1 }]) };
         await transaction(pool, { ...limits, schemas }, async tx => {
-          const keys = await derive(tx, one.bound, told);
+          const keys = await traces.get(one)?.keys(tx, told);
           if (!keys) return void swept.add(one);
           keysOf.set(one, [...(keysOf.get(one) ?? []), ...keys.keys()]);
-          if (one.bound.scope.reads.some(({ name }) => told.rows.has(name))) touched.add(one);
+          if (one.bound.scope.reads.some(({ name }) => tablesOf(told).has(name))) touched.add(one);
           if (keys.size > 0) await note(tx, { ...one.bound, costs }, ledger, keys);
         }).catch((error: unknown) => {
           const repeated = error instanceof EvenkeelError && error.code === 'key-repeated';
@@ -221,7 +222,7 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
               .map(([, text]) => text)
               .join('  ')}`,
             `derived: ${(keysOf.get(one) ?? []).join(' ')}`,
-            `told: ${JSON.stringify(heard.map(({ rows }) => Object.fromEntries(rows)))}`,
+            `told: ${JSON.stringify(heard.map(({ transactions }) => transactions.map(changes => changes.map(({ table, ...rest }) => ({ table: [table.relation.name, ...table.columns, ...table.extra], ...rest })))))}`,
           ].join('\n'),
         );
       }

@@ -110,7 +110,7 @@ export async function watchedOf(
       const oid = await resolve(tx, name);
       const relation = oid === undefined ? undefined : (await readRelations(tx, [oid])).get(oid);
       if (!relation) throw new Error(`there is no table ${name}`);
-      watched.push({ relation, columns });
+      watched.push({ relation, columns, extra: [] });
     }
     return watched;
   });

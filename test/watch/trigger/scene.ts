@@ -31,7 +31,7 @@ export async function watch(
       const oid = (await resolve(tx, name)) as string;
       const relation = (await readRelations(tx, [oid])).get(oid);
       if (!relation) throw new Error(`no table ${name}`);
-      made.push({ relation, columns: own });
+      made.push({ relation, columns: own, extra: [] });
     }
     return made;
   });

@@ -5,9 +5,11 @@ import type { Described, Layout } from './pgoutput.ts';
 /** A watched table as the stream tells it. */
 export interface Table extends Layout {
   readonly watched: Watched;
-  /** Of each wanted column: whether its old value is told where it differs. */
+  /** Of each wanted column, the extra ones last: whether its old value is told where it differs. */
   readonly told: readonly boolean[];
+  /** All of the columns, and all of the extra ones too. */
   readonly allTold: boolean;
+  readonly extrasTold: boolean;
   /** Wanted columns of which less is told than the catalog said when they were asked for. */
   readonly surprise: string | undefined;
 }
@@ -60,22 +62,24 @@ export class Tables {
     const described = this.#described.get(oid);
     if (!described) throw new Error(`pgoutput: a row of a table that was not told (${oid})`);
     const names = described.columns.map(({ name }) => name);
-    const { relation, columns } = watched;
+    const { relation, columns, extra } = watched;
+    const wanted = [...columns, ...extra];
     const sources = relation.kind === 'p' ? [...(this.#partitions.get(oid)?.values() ?? [])] : [described];
-    const told = columns.map(
-      wanted =>
+    const told = wanted.map(
+      one =>
         sources.length > 0 &&
-        sources.every(source => source.columns.some(({ name, identity }) => name === wanted && identity)),
+        sources.every(source => source.columns.some(({ name, identity }) => name === one && identity)),
     );
     const missing = columns.filter(
       (name, i) => !names.includes(name) || (!told[i] && foretold(relation, name)),
     );
     return {
       watched,
-      places: Int16Array.from(names, name => columns.indexOf(name)),
-      width: columns.length,
+      places: Int16Array.from(names, name => wanted.indexOf(name)),
+      width: wanted.length,
       told,
-      allTold: told.every(Boolean),
+      allTold: told.slice(0, columns.length).every(Boolean),
+      extrasTold: told.slice(columns.length).every(Boolean),
       surprise: missing.some(name => !columnOf(relation, name)?.generated) ? missing.join(', ') : undefined,
     };
   }

@@ -68,26 +68,26 @@ export class Teller implements Reader<Table> {
 
   insert(table: Table, now: Tuple): void {
     if (table.surprise !== undefined) return this.#surprised(table);
-    this.#sink.row(table.watched, 'insert', undefined, now as Image);
+    this.#sink.row(table.watched, 'insert', undefined, now);
   }
 
   update(table: Table, old: Tuple | undefined, now: Tuple): void {
     if (table.surprise !== undefined) return this.#surprised(table);
+    const { columns } = table.watched;
     for (let i = 0; i < now.length; i++) {
       if (now[i] !== undefined) continue;
       // A long value that didn't change: it is in the old row, if that is told.
       const value = table.told[i] ? old?.[i] : undefined;
-      if (value === undefined) return this.#any(table, 'a long value that did not change is not told');
+      if (value === undefined && i < columns.length)
+        return this.#any(table, 'a long value that did not change is not told');
       now[i] = value;
     }
-    // Where no old row is told, the columns that would be told didn't change.
-    const was = old ?? (table.allTold ? now : undefined);
-    this.#sink.row(table.watched, 'update', was as Image | undefined, now as Image);
+    this.#sink.row(table.watched, 'update', old ? known(table, old) : unchanged(table, now), now);
   }
 
   delete(table: Table, old: Tuple): void {
     if (table.surprise !== undefined) return this.#surprised(table);
-    this.#sink.row(table.watched, 'delete', old as Image, undefined);
+    this.#sink.row(table.watched, 'delete', known(table, old), undefined);
   }
 
   truncate(oid: number): void {
@@ -104,4 +104,19 @@ export class Teller implements Reader<Table> {
     this.#all.add(watched);
     this.#sink.all(watched, why);
   }
+}
+
+/** An old row is told with NULL for what isn't told of it. */
+function known({ told, extrasTold, watched: { columns } }: Table, old: Tuple): Image {
+  if (!extrasTold) for (let i = columns.length; i < old.length; i++) if (!told[i]) old[i] = undefined;
+  return old;
+}
+
+/** Where no old row is told, the columns that would be told didn't change. */
+function unchanged(
+  { told, allTold, extrasTold, watched: { columns } }: Table,
+  now: Tuple,
+): Image | undefined {
+  if (!allTold) return undefined;
+  return extrasTold ? now : now.map((value, i) => (i < columns.length || told[i] ? value : undefined));
 }

@@ -18,7 +18,7 @@ const lookShare = 50;
  * fingerprint of each table, and told as `all`; a table without complete triggers is told as `all` again and again. What
  * triggers couldn't append is counted by a sequence, and told as a gap once the transactions that ran meanwhile have ended.
  *
- * An update's old and new images aren't paired: each distinct image is told once, as both.
+ * An update's old and new images aren't paired: each distinct image is told once, as a new one.
  */
 export class TriggerCapture implements Capture {
   readonly kind = 'triggers';
@@ -247,12 +247,8 @@ export class TriggerCapture implements Capture {
     if (at.includes(undefined)) return sink.all(table, 'its triggers captured other columns');
     for (let i = 0; i < (images[0]?.length ?? 0); i++) {
       const image = at.map(values => values?.[i] ?? null);
-      sink.row(
-        table,
-        operation,
-        operation === 'insert' ? undefined : image,
-        operation === 'delete' ? undefined : image,
-      );
+      if (operation === 'delete') sink.row(table, operation, image, undefined);
+      else sink.row(table, operation, undefined, image);
     }
   }
 

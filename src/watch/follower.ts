@@ -1,0 +1,79 @@
+import type { Key } from '../ask/ask.ts';
+import type { Image, Position, Watched } from './capture/capture.ts';
+import { usedColumns } from './capture/plan.ts';
+import { type Condition, mayHold } from './scope/condition.ts';
+import { compile } from './scope/keys.ts';
+import type { Cause, Suspects } from './suspects.ts';
+import type { Watch } from './tracer.ts';
+
+/** What comes with each row that is told. */
+export interface Telling {
+  readonly cause: Cause;
+  readonly floor: Position;
+  /** This process's own clock; ms. */
+  readonly clock: number;
+}
+
+/** From an image to what has to be looked at, or looked up; undefined: such a row matters to nothing. */
+interface Way {
+  readonly from: (image: Image) => Key | undefined;
+  readonly to: Suspects;
+}
+
+/**
+ * What one table's rows mean to one invariant. It is called for every changed row, so all that can be known beforehand is
+ * worked out here, once. A change that touches no column that is read, or a row that fails a condition, is passed over.
+ */
+export class Follower {
+  /** Of the invariant. */
+  readonly name: string;
+  readonly #ways: readonly Way[];
+  /** Where the columns that are read stand in an image; undefined: not all of them do. */
+  readonly #used: readonly number[] | undefined;
+
+  constructor({ bound, keys, lookUps }: Watch, { relation, columns, extra }: Watched) {
+    this.name = bound.name;
+    const all = [...columns, ...extra];
+    const own = bound.scope.paths.filter(path => path.relation.oid === relation.oid);
+    this.#ways = [
+      ...own
+        .filter(path => path.joins.length === 0)
+        .map(path => ({ from: narrow(path.where, all, compile(path, all)), to: keys })),
+      ...lookUps
+        .filter(({ path }) => path.relation.oid === relation.oid)
+        .map(({ path, from }) => ({ from: narrow(path.where, all, start(path.columns, all)), to: from })),
+    ];
+    const used = usedColumns(relation, bound.scope.names)?.map(name => all.indexOf(name));
+    this.#used = used?.includes(-1) ? undefined : used;
+  }
+
+  row(old: Image | undefined, now: Image | undefined, told: Telling): void {
+    if (old && now && this.#unchanged(old, now)) return;
+    for (const { from, to } of this.#ways) {
+      const key = now && from(now);
+      if (key) to.touch(key, told.cause, told.floor, told.clock);
+      const before = old && old !== now ? from(old) : undefined;
+      if (before && !(key && same(before, key))) to.touch(before, told.cause, told.floor, told.clock);
+    }
+  }
+
+  #unchanged(old: Image, now: Image): boolean {
+    return this.#used?.every(i => old[i] !== undefined && old[i] === now[i]) ?? false;
+  }
+}
+
+const start = (names: readonly string[], columns: readonly string[]): Way['from'] => {
+  const at = names.map(name => columns.indexOf(name));
+  return image => at.map(i => image[i] ?? null);
+};
+
+/** Only of rows that pass what can be told of them. */
+function narrow(where: readonly Condition[], columns: readonly string[], from: Way['from']): Way['from'] {
+  const tests = where
+    .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
+    .filter(({ at }) => at !== -1);
+  if (tests.length === 0) return from;
+  return image => (tests.every(({ at, test }) => mayHold(test, image[at])) ? from(image) : undefined);
+}
+
+const same = (a: Key, b: Key): boolean => a.every((part, i) => part === b[i]);
