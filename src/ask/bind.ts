@@ -121,13 +121,18 @@ async function bothScopes(
   recast: readonly boolean[],
   results: readonly string[],
 ): Promise<Scope> {
+  const names = key.map(({ name }) => name);
   const mine = await readScope(
     tx,
     invariant.sql,
     key.map(({ name, family }, i) => ({ name, family: recast[i] ? undefined : family })),
+    // Rows that a condition takes out of what is governed, and NULL keys, aren't counted.
+    invariant.on.where || recast.includes(true) || key.some(({ notNull }) => !notNull)
+      ? undefined
+      : { form: invariant.form, table, key: names, compared: results.filter(name => !names.includes(name)) },
   );
   const condition = invariant.on.where ? ` where (${invariant.on.where}\n)` : '';
-  const list = key.map(({ name }) => quote(name)).join(', ');
+  const list = names.map(quote).join(', ');
   const rows = await readScope(tx, `select ${list} from ${table.quoted}${condition}`, key);
   const reads = new Map([...mine.reads, ...rows.reads].map(relation => [relation.oid, relation]));
   return {
@@ -137,6 +142,7 @@ async function bothScopes(
     names: mine.names && rows.names && new Set([...mine.names, ...rows.names, ...results]),
     clock: mine.clock || rows.clock,
     injections: mine.injections,
+    balance: mine.balance,
     inlined: mine.inlined,
   };
 }

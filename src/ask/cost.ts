@@ -73,6 +73,9 @@ export function form(costs: Costs): 'lateral' | 'any' | 'sweep' {
 /** About a tenth of a second. */
 const dear = 10_000;
 
+/** Dear enough that it pays to work out from the rows whether a key has to be asked: about a millisecond. */
+export const balances = ({ lateral }: Costs): boolean => lateral >= 100;
+
 /** Cheap enough to be asked by key inside somebody else's heal: some milliseconds, or little beside the whole. */
 export const askable = (costs: Costs): boolean =>
   Math.min(costs.lateral, costs.any) <= Math.max(2_000, Math.min(costs.whole / 20, dear * 10));

@@ -1,6 +1,7 @@
 import type { Key } from '../ask/ask.ts';
 import type { Image, Position, Watched } from './capture/capture.ts';
 import { usedColumns } from './capture/plan.ts';
+import type { Balances, Reading } from './balances.ts';
 import { type Condition, mayHold } from './scope/condition.ts';
 import { compile } from './scope/keys.ts';
 import type { Cause, Suspects } from './suspects.ts';
@@ -31,8 +32,12 @@ export class Follower {
   /** Where the columns that are read stand in an image; undefined: not all of them do. */
   readonly #used: readonly number[] | undefined;
 
-  constructor({ bound, keys, lookUps }: Watch, { relation, columns, extra }: Watched) {
+  readonly #sums: { readonly reading: Reading; readonly balances: Balances } | undefined;
+
+  constructor({ bound, keys, lookUps, balances }: Watch, watched: Watched) {
+    const { relation, columns, extra } = watched;
     this.name = bound.name;
+    this.#sums = balances && { reading: balances.reading(watched), balances };
     const all = [...columns, ...extra];
     const own = bound.scope.paths.filter(path => path.relation.oid === relation.oid);
     this.#ways = [
@@ -49,6 +54,7 @@ export class Follower {
 
   row(old: Image | undefined, now: Image | undefined, told: Telling): void {
     if (old && now && this.#unchanged(old, now)) return;
+    if (this.#sums) return this.#sums.balances.row(this.#sums.reading, old, now, told);
     for (const { from, to } of this.#ways) {
       const key = now && from(now);
       if (key) to.touch(key, told.cause, told.floor, told.clock);

@@ -1,6 +1,8 @@
 import type { Bound } from '../ask/bind.ts';
 import type { Image, Operation, Origin, Position, Sink, Watched } from './capture/capture.ts';
 import type { Path } from './scope/derive.ts';
+import { balances as pays } from '../ask/cost.ts';
+import { Balances } from './balances.ts';
 import { Follower } from './follower.ts';
 import { type Cause, Suspects } from './suspects.ts';
 
@@ -9,6 +11,8 @@ export interface Watch {
   readonly bound: Bound;
   readonly keys: Suspects;
   readonly lookUps: readonly LookUp[];
+  /** Chooses which keys are suspected, where that pays. */
+  readonly balances: Balances | undefined;
   /** The keys, and the columns that keys are looked up from. */
   readonly all: readonly Suspects[];
 }
@@ -59,10 +63,14 @@ export class Tracer implements Sink {
     return this.#watches.get(name);
   }
 
-  /** From now on these; what is suspected of those that stay as they are is kept, others are swept. */
-  follow(bounds: readonly Bound[], watched: readonly Watched[]): void {
+  /**
+   * From now on these; what is suspected of those that stay as they are is kept, others are swept.
+   * @param exact every row is told once, its old image with its new one
+   */
+  follow(bounds: readonly Bound[], watched: readonly Watched[], exact: boolean): void {
     const before = this.#watches;
-    this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name))]));
+    for (const { balances } of before.values()) balances?.interrupt();
+    this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name), exact)]));
     for (const [name, { bound, all }] of before) {
       const now = this.#watches.get(name);
       if (!now || sameScope(now.bound, bound)) continue;
@@ -96,15 +104,20 @@ export class Tracer implements Sink {
 
   all({ relation }: Watched, why: string): void {
     const xids = new Set(this.#origin ? [this.#origin.xid] : []);
-    for (const { name } of this.#followers.get(relation.oid) ?? []) this.sweep(name, why, xids);
+    for (const { name } of this.#followers.get(relation.oid) ?? []) {
+      this.#watches.get(name)?.balances?.forget();
+      this.sweep(name, why, xids);
+    }
   }
 
   commit(position: Position): void {
+    for (const { balances } of this.#watches.values()) balances?.commit();
     this.#told = position;
     this.#arrived();
   }
 
   gap(why: string): void {
+    for (const { balances } of this.#watches.values()) balances?.forget();
     this.#lost = { why };
     this.#arrived();
   }
@@ -207,7 +220,7 @@ export class Tracer implements Sink {
   }
 }
 
-function watchOf(bound: Bound, before: Watch | undefined): Watch {
+function watchOf(bound: Bound, before: Watch | undefined, exact: boolean): Watch {
   const same = before?.bound.hash === bound.hash ? before : undefined;
   const lookUps = bound.scope.paths
     .filter(path => path.joins.length > 0)
@@ -217,7 +230,11 @@ function watchOf(bound: Bound, before: Watch | undefined): Watch {
       return { path, from: known?.from ?? new Suspects() };
     });
   const keys = same?.keys ?? new Suspects();
-  return { bound, keys, lookUps, all: [keys, ...lookUps.map(({ from }) => from)] };
+  const { scope, costs } = bound;
+  const families = bound.key.map(({ family }) => family);
+  const balance = exact && pays(costs) ? scope.balance : undefined;
+  const balances = balance && new Balances(balance, families, keys);
+  return { bound, keys, lookUps, balances, all: [keys, ...lookUps.map(({ from }) => from)] };
 }
 
 const sizeOf = ({ all }: Watch): number => all.reduce((sum, one) => sum + one.size, 0);

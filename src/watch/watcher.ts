@@ -119,7 +119,7 @@ export class Watcher {
     const { kind } = capture;
     // What was not acknowledged is told again, and counted from another position.
     tracer.forget();
-    tracer.follow(bounds, plans);
+    tracer.follow(bounds, plans, capture.exact);
     const gapless = await noteKind(pool, kind, why);
     if (!gapless) tracer.gap(`capture by ${kind} begins`);
     try {
@@ -159,7 +159,7 @@ export class Watcher {
     const plans = capturePlan(bounds);
     if (!same) {
       this.#followed = undefined;
-      tracer.follow(bounds, plans);
+      tracer.follow(bounds, plans, capture.exact);
       await capture.watch(plans);
       await this.#load();
     }

@@ -63,6 +63,8 @@ export interface Sink {
 
 export interface Capture {
   readonly kind: 'slot' | 'triggers';
+  /** Tells every changed row once, its old image together with its new one. */
+  readonly exact: boolean;
   /** Begins to tell; resolves once it reads. Called once. @throws when it can't read (then `stop` is still called) */
   start(watched: readonly Watched[], sink: Sink): Promise<void>;
   /** Other tables or columns from now on: a change of definitions. */

@@ -1,7 +1,8 @@
 import { type Relation, type ReplicaIdentity, columnOf, primaryKey } from '../../catalog/relation.ts';
 import { quote } from '../../db/pool.ts';
 import type { Bound } from '../../ask/bind.ts';
-import { form } from '../../ask/cost.ts';
+import { balances, form } from '../../ask/cost.ts';
+import { columnsOf } from '../scope/balance.ts';
 import type { Capture, Watched } from './capture.ts';
 
 /**
@@ -62,11 +63,14 @@ function extras(relation: Relation, bounds: readonly Bound[], columns: readonly 
   const wanted = new Set(
     bounds
       .filter(({ scope }) => scope.reads.some(({ oid }) => oid === relation.oid))
-      .flatMap(({ scope }) => {
+      .flatMap(({ scope, costs }) => {
+        const terms = (balances(costs) && scope.balance?.terms) || [];
+        const added = terms.filter(term => term.relation.oid === relation.oid).flatMap(columnsOf);
         const used = usedColumns(relation, scope.names);
         const seen = used?.every(name => relation.identities.every(identity => tells(identity, name)));
         const paths = scope.paths.filter(path => path.relation.oid === relation.oid);
-        return [...((seen && used) || []), ...paths.flatMap(path => path.where.map(({ column }) => column))];
+        const tested = paths.flatMap(path => path.where.map(({ column }) => column));
+        return [...((seen && used) || []), ...tested, ...added];
       }),
   );
   return relation.columns

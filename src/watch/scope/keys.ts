@@ -7,12 +7,15 @@ type Key = readonly (string | null)[];
 /** Values of some columns as column text. */
 type Image = readonly (string | null | undefined)[];
 
+/** Where a row itself holds the key. */
+export type Direct = Pick<Path, 'relation' | 'columns' | 'key' | 'nulls' | 'families'>;
+
 /**
  * For a path without joins: the key that a row's image holds; undefined where such a row can matter to none. It is called
  * for every changed row, so all that can be known of the path is worked out here, once.
  * @param columns what stands in an image, in its order
  */
-export function compile(path: Path, columns: readonly string[]): (image: Image) => Key | undefined {
+export function compile(path: Direct, columns: readonly string[]): (image: Image) => Key | undefined {
   const parts = path.key.map((expression, i) => {
     const name = path.columns.find(one => `o.${quote(one)}` === expression) ?? '';
     const at = columns.indexOf(name);

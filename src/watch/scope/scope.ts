@@ -1,9 +1,11 @@
 import { type Relation, readRelations } from '../../catalog/relation.ts';
 import { type Tx, ask, quote, sqlState } from '../../db/pool.ts';
+import type { Balance, Term } from './balance.ts';
+import { type Governs, readBalance } from './sums.ts';
 import { type Derived, type Path, derive } from './derive.ts';
 import { Graph, sameEquality } from './graph.ts';
 import { inline } from './inline.ts';
-import { type SelectStmt, calls, columnNames, parseSelect, rangeVars } from './parse.ts';
+import { type RangeVar, type SelectStmt, calls, columnNames, parseSelect, rangeVars } from './parse.ts';
 import { opaque } from './names.ts';
 import { Reader } from './read.ts';
 import { type Injection, injections, restrict } from './restrict.ts';
@@ -21,6 +23,8 @@ export interface Scope {
   readonly clock: boolean;
   /** Where a key range can be written into the query's text. */
   readonly injections: readonly Injection[];
+  /** Sums whose differences have to be zero, where that is all that it says. */
+  readonly balance: Balance | undefined;
   /** The query's text so that a key gets into CTEs that are used more than once. */
   readonly inlined: string;
 }
@@ -33,12 +37,18 @@ export interface KeyColumn {
 }
 
 /** Reads `sql` and derives the scope of its output columns `key`. @throws SqlMistake */
-export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]): Promise<Scope> {
+export async function readScope(
+  tx: Tx,
+  sql: string,
+  key: readonly KeyColumn[],
+  governs?: Governs,
+): Promise<Scope> {
   const select = parseSelect(sql);
   const { relations, selects } = await readTables(tx, select);
   const functions = await readFunctions(tx, selects);
   const graph = new Graph();
-  const reader = new Reader(graph, functions.aggregates, range => relations.get(written(range)));
+  const find = (range: RangeVar) => relations.get(written(range));
+  const reader = new Reader(graph, functions.aggregates, find);
   const { outputs, missed } = reader.query(select);
   const keys = key.map(({ name, family }) => {
     const output = outputs.list.find(one => one.name === name);
@@ -55,13 +65,17 @@ export async function readScope(tx: Tx, sql: string, key: readonly KeyColumn[]):
   const blind = [...derived.flatMap(blindness), ...functions.blind, ...(await odd(tx, [...reads.values()]))];
   for (const { quoted } of missed)
     blind.push({ table: quoted, why: 'it is mentioned in a place that is not followed' });
+  const paths = derived.flatMap(one => ('path' in one ? [one.path] : []));
+  const balance = governs && readBalance(select, governs, find);
   return {
     reads: [...reads.values()],
-    paths: derived.flatMap(one => ('path' in one ? [one.path] : [])),
+    paths,
     blind,
     names: columnNames(selects),
     clock: functions.clock,
     injections: await accepted(tx, sql, injections(graph, keys[0], sql)),
+    // Rows have to be told with the keys that they held.
+    balance: balance?.terms.every(term => paths.some(path => holds(path, term))) ? balance : undefined,
     inlined: inline(sql, select),
   };
 }
@@ -108,6 +122,11 @@ async function accepted(tx: Tx, sql: string, places: readonly Injection[]): Prom
 }
 
 const blindness = (one: Derived) => ('why' in one ? [{ table: one.relation.quoted, why: one.why }] : []);
+
+const holds = (path: Path, { relation, key }: Term): boolean =>
+  path.relation.oid === relation.oid &&
+  path.joins.length === 0 &&
+  key.every(name => path.columns.includes(name));
 
 const written = (range: { schemaname?: string; relname?: string }): string =>
   (range.schemaname ? `${quote(range.schemaname)}.` : '') + quote(range.relname ?? '');

@@ -35,11 +35,15 @@ export class CaptureHearing implements Hearing, Sink {
     capture.ended.catch((error: Error) => (this.#failed = error));
   }
 
+  get exact(): boolean {
+    return this.#capture.exact;
+  }
+
   ddl(): string {
     return '';
   }
 
-  async start(_: World, bounds: readonly Bound[]): Promise<ReadonlySet<Bound>> {
+  async start(_: World | undefined, bounds: readonly Bound[]): Promise<ReadonlySet<Bound>> {
     const plans = capturePlan(bounds);
     // Now and then as tables come: what the old row of an update held is then told of its primary key only.
     if (this.#capture.kind === 'slot' && ++this.#worlds % 3 > 0)

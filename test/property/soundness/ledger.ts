@@ -19,12 +19,15 @@ const sorted = (values: Readonly<Record<string, string | null>>) =>
 /** The way from changes to keys as it is in production; remembers what the tracer remembers. */
 export class Trace {
   readonly #bound: Bound;
+  readonly #exact: boolean;
   readonly #tracer = new Tracer(() => {});
   #watched: Told['watched'] | undefined;
   #position = 0n;
 
-  constructor(bound: Bound) {
+  /** @param exact as captures say of themselves */
+  constructor(bound: Bound, exact: boolean) {
     this.#bound = bound;
+    this.#exact = exact;
   }
 
   /** The keys that may have changed; undefined: any. */
@@ -33,7 +36,7 @@ export class Trace {
     for (const table of this.#bound.scope.reads) {
       if (all.has(table.name) || (told.has(table.name) && isBlind(this.#bound, table))) return undefined;
     }
-    if (this.#watched !== watched) this.#tracer.follow([this.#bound], watched);
+    if (this.#watched !== watched) this.#tracer.follow([this.#bound], watched, this.#exact);
     this.#watched = watched;
     for (const changes of transactions) {
       this.#tracer.begin({ xid: '3', at: new Date() });

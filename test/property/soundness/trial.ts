@@ -21,7 +21,7 @@ export interface Asked {
 export const limits = { statement: 10_000, lock: 10_000, idle: 60_000, snapshot: true };
 
 /** As many numbers as a world may take; the same for the same seed (mulberry32). */
-function tapeOf(seed: number): Tape {
+export function tapeOf(seed: number): Tape {
   let state = seed >>> 0;
   return new Tape(
     Array.from({ length: 60_000 }, () => {
@@ -150,7 +150,7 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
     asked.map(({ bound }) => bound),
   );
   const ledgers = new Map<Asked, Ledger | undefined>();
-  const traces = new Map(asked.map(one => [one, new Trace(one.bound)]));
+  const traces = new Map(asked.map(one => [one, new Trace(one.bound, hearing.exact)]));
   const full = (one: Asked): Promise<Ledger | undefined> =>
     transaction(pool, { ...limits, schemas }, tx => truth(tx, one.bound)).catch((error: unknown) => {
       if (error instanceof Repeated) counts.repeated++;

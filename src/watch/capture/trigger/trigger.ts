@@ -22,6 +22,7 @@ const lookShare = 50;
  */
 export class TriggerCapture implements Capture {
   readonly kind = 'triggers';
+  readonly exact = false;
   readonly ended: Promise<never>;
   readonly #pool: Pool;
   readonly #queue: Queue;
