@@ -23,7 +23,7 @@ export const conditions: Readonly<Record<number, string>> = {
        left join (select ol_w_id, ol_d_id, ol_o_id, count(*) as there from order_line group by 1, 2, 3) l
          on ol_w_id = o_w_id and ol_d_id = o_d_id and ol_o_id = o_id
       where o_ol_cnt <> coalesce(there, 0)`,
-  7: `select ol_w_id, ol_d_id, ol_o_id, ol_number
+  7: `select distinct ol_w_id, ol_d_id, ol_o_id
         from order_line left join orders on o_w_id = ol_w_id and o_d_id = ol_d_id and o_id = ol_o_id
        where o_id is null or (ol_delivery_d is null) <> (o_carrier_id is null)`,
   8: `select w_id from warehouse left join (select h_w_id, sum(h_amount) as paid from history group by 1) h on h_w_id = w_id

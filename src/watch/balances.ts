@@ -130,9 +130,10 @@ export class Balances {
       this.#ask(key, told);
       this.#ask(before, told);
     } else if (adds.length > 0) {
-      const was = this.#completed(old as Image, own, this.#last.get(idOf(key)));
+      const row = now;
+      const was = this.#completed(old, own, this.#last.get(idOf(key)));
       for (const add of adds) {
-        this.#add(add, now as Image, plus, told);
+        this.#add(add, row, plus, told);
         this.#add(add, was, minus, told);
       }
     }
@@ -174,7 +175,10 @@ export class Balances {
       return known;
     }
     if (!this.#asking && this.#open.size >= most) this.interrupt();
-    if (this.#asking) return void this.#touch(key, told);
+    if (this.#asking) {
+      this.#touch(key, told);
+      return undefined;
+    }
     const open = {
       key,
       added: Array.from({ length: this.#balance.differences }, () => zero),
