@@ -1,12 +1,14 @@
-import type { Tx } from '../db/pool.ts';
+import { type Tx, quote } from '../db/pool.ts';
 import { type Draft, byKeys, byRange, nextKey, whole } from './question.ts';
 
 /** What Postgres expects each form of the question to cost, in its own units (about 10 µs each on these machines). */
 export interface Costs {
   /** One key, through indexes. */
   readonly lateral: number;
-  /** A handful of keys in one go: hardly depends on their number. */
+  /** One key as the first of several that are asked in one go. */
   readonly any: number;
+  /** Each further one: little where one index scan finds them all, much where each column's values meet all of another's. */
+  readonly more: number;
   readonly whole: number;
   /** A hundredth of the key space. */
   readonly range: number;
@@ -14,22 +16,34 @@ export interface Costs {
 
 /** Restricting is always right, whatever the SQL; only its cost depends on the planner. So the planner is asked. */
 export async function estimate(tx: Tx, bound: Draft): Promise<Costs> {
-  const [sample] = (await tx.query<string[]>({ text: nextKey(bound, false), values: [1], rowMode: 'array' }))
-    .rows;
-  const keys = bound.key.map((_, i) => [sample?.[i] ?? null]);
+  const names = bound.key.map(({ name }) => quote(name));
+  const given = bound.key.filter(({ notNull }) => !notNull).map(({ name }) => `${quote(name)} is not null`);
+  const { rows: samples } = await tx.query<string[]>({
+    text: `select ${names.map(name => `${name}::text`).join(', ')} from ${bound.table.quoted}
+      ${given.length > 0 ? `where ${given.join(' and ')}` : ''} limit ${several}`,
+    rowMode: 'array',
+  });
+  const keys = (n: number) =>
+    bound.key.map((_, i) => (n > samples.length ? [null] : samples.slice(0, n).map(key => key[i] ?? null)));
   const part = Math.max(1, Math.floor(bound.table.rows / 100));
-  const [edge] = sample
+  const [edge] = samples[0]
     ? (await tx.query<string[]>({ text: nextKey(bound, false), values: [part], rowMode: 'array' })).rows
     : [];
   const range = byRange(bound, { after: undefined, upTo: edge });
   const full = await cost(tx, whole(bound), []);
+  const any = await cost(tx, byKeys(bound, 'any'), keys(1));
+  const n = samples.length;
+  const further = n > 1 ? ((await cost(tx, byKeys(bound, 'any'), keys(n))) - any) / (n - 1) : 0;
   return {
-    lateral: await cost(tx, byKeys(bound, 'lateral'), keys),
-    any: await cost(tx, byKeys(bound, 'any'), keys),
+    lateral: await cost(tx, byKeys(bound, 'lateral'), keys(1)),
+    any,
+    // The planner doesn't see how many more rows are met by columns that are restricted one by one.
+    more: Math.max(0, further) * bound.key.length,
     whole: full,
     range: edge ? await cost(tx, range.text, range.values) : full,
   };
 }
+const several = 100;
 
 async function cost(tx: Tx, text: string, values: unknown[]): Promise<number> {
   return (await planOf(tx, text, values))['Total Cost'];
@@ -59,7 +73,7 @@ export async function planOf(tx: Tx, text: string, values: readonly unknown[]): 
 
 /** The cheapest form for so many keys. */
 export function cheapest(costs: Costs, keys: number): 'lateral' | 'any' {
-  return costs.lateral * keys <= costs.any ? 'lateral' : 'any';
+  return costs.lateral * keys <= costs.any + costs.more * (keys - 1) ? 'lateral' : 'any';
 }
 
 /**

@@ -56,14 +56,28 @@ test('a table that was empty and unindexed when it was bound, and grew: the next
 });
 
 test('what is cheap as a whole is asked by key whatever it costs beside the whole', () => {
-  const costs = { lateral: 9_000, any: 9_000, whole: 9_000, range: 9_000 };
+  const costs = { lateral: 9_000, any: 9_000, whole: 9_000, range: 9_000, more: 0 };
   expect(form(costs)).toBe('lateral');
   expect(form({ ...costs, whole: 1e6, lateral: 2e5 })).toBe('any');
-  expect(form({ lateral: 1e5, any: 1.2e5, whole: 1.1e5, range: 1 })).toBe('sweep');
+  expect(form({ lateral: 1e5, any: 1.2e5, whole: 1.1e5, range: 1, more: 0 })).toBe('sweep');
 });
 
 test('a heal asks nobody for a key that takes seconds, however dear the whole is', () => {
-  const costs = { lateral: 1e6, any: 1e6, whole: 1e9, range: 1 };
+  const costs = { lateral: 1e6, any: 1e6, whole: 1e9, range: 1, more: 0 };
   expect(askable(costs)).toBe(false);
   expect(askable({ ...costs, lateral: 5e4 })).toBe(true);
+});
+
+test('many composite keys are asked one by one: restricted column by column, each value meets all of the others', async () => {
+  const db = await freshDatabase();
+  await db.sql(`create table parts (a int, b int, c int, n int default 0, primary key (a, b, c));
+    insert into parts select x, y, z from generate_series(1, 10) x, generate_series(1, 10) y, generate_series(1, 300) z;
+    create table ids (id int primary key, n int default 0); insert into ids select g from generate_series(1, 30000) g;
+    analyze parts; analyze ids`);
+  const { composite, single } = await bindOn(db, {
+    composite: should('parts', 'select a, b, c, 0 as n from parts'),
+    single: should('ids', 'select id, 0 as n from ids'),
+  });
+  const formOf = (bound: Bound | undefined) => cheapest((bound as Bound).costs, 1_000);
+  expect([formOf(composite), formOf(single)]).toEqual(['lateral', 'any']);
 });
