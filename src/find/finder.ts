@@ -103,7 +103,7 @@ export class Finder {
     for (const { keys } of watches) keys.tidy(began);
     await this.#forget(round);
     return round.looks.length + round.traces.length > 0
-      ? this.#pace.pauseAfter(performance.now() - began)
+      ? this.#pace.pauseAfter(performance.now() - began, Date.now() - Math.min(...watches.map(oldest)))
       : shortly;
   }
 

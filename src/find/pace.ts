@@ -10,15 +10,19 @@ export class Pace {
 
   /** A trivial statement took `ms`. */
   felt(ms: number): void {
-    // Forgotten slowly, since servers and ways to them change.
-    this.#quickest = Math.min(ms, this.#quickest * 1.001);
-    const idle = ms < 3 * this.#quickest + 0.3;
+    // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core.
+    this.#quickest = Math.min(ms, this.#quickest * 1.0002);
+    const idle = ms < 1.5 * this.#quickest + 0.1;
     this.#share = idle ? Math.min(most, this.#share + 0.02) : Math.max(least, this.#share * 0.8);
   }
 
-  /** After looks that took `ms`; ms. */
-  pauseAfter(ms: number): number {
-    return Math.min(1_000, Math.max(shortest, (ms * (1 - this.#share)) / this.#share));
+  /**
+   * After looks that took `ms`, where the oldest of what waits was committed `age` ago; ms. Freshness gives way before the
+   * service does, but not for ever: the share grows with what it falls behind, to all of it after a minute.
+   */
+  pauseAfter(ms: number, age: number): number {
+    const share = Math.max(this.#share, Math.min(1, age / 60_000) * most);
+    return Math.min(longest, Math.max(shortest, (ms * (1 - share)) / share));
   }
 
   /** How long a key rests whose look took `ms`: one invariant's hot keys get a fifth of the share; ms. */
@@ -28,5 +32,6 @@ export class Pace {
 }
 const least = 0.05;
 const most = 0.5;
+const longest = 5_000;
 /** Changes that come within so many milliseconds are looked at together. */
-const shortest = 10;
+const shortest = 40;

@@ -2,7 +2,7 @@ import { quote } from '../db/pool.ts';
 import type { Key } from '../ask/ask.ts';
 import type { Image, Watched } from './capture/capture.ts';
 import { type Decimal, minus, plus, read, times } from './decimal.ts';
-import type { Telling } from './follower.ts';
+import { type Telling, same } from './follower.ts';
 import type { Amount, Balance, Term } from './scope/balance.ts';
 import { mayHold } from './scope/condition.ts';
 import { compile } from './scope/keys.ts';
@@ -49,6 +49,8 @@ export class Balances {
   readonly #open = new Map<string, Open>();
   /** Places of `own` in images of the governed rows, by key. */
   readonly #last = new Map<string, Image>();
+  /** What was added to last: rows of one transaction come in heaps of one key. */
+  #recent: Open | undefined;
   /** The rest of this transaction is asked: it has too many keys, or wasn't heard from its beginning. */
   #asking = true;
 
@@ -100,6 +102,7 @@ export class Balances {
     for (const { key, added, ask, told } of this.#open.values())
       if (ask || added.some(({ n }) => n !== 0n)) this.#touch(key, told);
     this.#open.clear();
+    this.#recent = undefined;
     this.#asking = false;
   }
 
@@ -107,6 +110,7 @@ export class Balances {
   interrupt(): void {
     for (const { key, told } of this.#open.values()) this.#touch(key, told);
     this.#open.clear();
+    this.#recent = undefined;
     this.#asking = true;
   }
 
@@ -168,11 +172,15 @@ export class Balances {
 
   /** Undefined: it will be asked anyway. */
   #of(key: Key, told: Telling): Open | undefined {
+    if (this.#recent && same(this.#recent.key, key)) {
+      this.#recent.told = told;
+      return this.#recent;
+    }
     const id = idOf(key);
     const known = this.#open.get(id);
     if (known) {
       known.told = told;
-      return known;
+      return (this.#recent = known);
     }
     if (!this.#asking && this.#open.size >= most) this.interrupt();
     if (this.#asking) {
@@ -186,7 +194,7 @@ export class Balances {
       told,
     };
     this.#open.set(id, open);
-    return open;
+    return (this.#recent = open);
   }
 
   #touch(key: Key, { cause, floor, clock }: Telling): void {

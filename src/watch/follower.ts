@@ -15,10 +15,29 @@ export interface Telling {
   readonly clock: number;
 }
 
-/** From an image to what has to be looked at, or looked up; undefined: such a row matters to nothing. */
-interface Way {
-  readonly from: (image: Image) => Key | undefined;
-  readonly to: Suspects;
+type KeyOf = (image: Image) => Key | undefined;
+
+/** From an image to what has to be looked at, or looked up; no key: such a row matters to nothing. */
+class Way {
+  readonly #from: KeyOf;
+  readonly #to: Suspects;
+  #last: Key | undefined;
+  #told: Telling | undefined;
+
+  constructor(from: KeyOf, to: Suspects) {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  image(image: Image, told: Telling): void {
+    const key = this.#from(image);
+    if (!key) return;
+    // Rows of one transaction come in heaps of one key: told once, it is looked at when all of them can be seen.
+    if (this.#told === told && this.#last && same(this.#last, key)) return;
+    this.#told = told;
+    this.#last = key;
+    this.#to.touch(key, told.cause, told.floor, told.clock);
+  }
 }
 
 /**
@@ -43,10 +62,10 @@ export class Follower {
     this.#ways = [
       ...own
         .filter(path => path.joins.length === 0)
-        .map(path => ({ from: narrow(path.where, all, compile(path, all)), to: keys })),
+        .map(path => new Way(narrow(path.where, all, compile(path, all)), keys)),
       ...lookUps
         .filter(({ path }) => path.relation.oid === relation.oid)
-        .map(({ path, from }) => ({ from: narrow(path.where, all, start(path.columns, all)), to: from })),
+        .map(({ path, from }) => new Way(narrow(path.where, all, start(path.columns, all)), from)),
     ];
     const used = usedColumns(relation, bound.scope.names)?.map(name => all.indexOf(name));
     this.#used = used?.includes(-1) ? undefined : used;
@@ -55,11 +74,9 @@ export class Follower {
   row(old: Image | undefined, now: Image | undefined, told: Telling): void {
     if (old && now && this.#unchanged(old, now)) return;
     if (this.#sums) return this.#sums.balances.row(this.#sums.reading, old, now, told);
-    for (const { from, to } of this.#ways) {
-      const key = now && from(now);
-      if (key) to.touch(key, told.cause, told.floor, told.clock);
-      const before = old && old !== now ? from(old) : undefined;
-      if (before && !(key && same(before, key))) to.touch(before, told.cause, told.floor, told.clock);
+    for (const way of this.#ways) {
+      if (now) way.image(now, told);
+      if (old && old !== now) way.image(old, told);
     }
   }
 
@@ -68,13 +85,13 @@ export class Follower {
   }
 }
 
-const start = (names: readonly string[], columns: readonly string[]): Way['from'] => {
+const start = (names: readonly string[], columns: readonly string[]): KeyOf => {
   const at = names.map(name => columns.indexOf(name));
   return image => at.map(i => image[i] ?? null);
 };
 
 /** Only of rows that pass what can be told of them. */
-function narrow(where: readonly Condition[], columns: readonly string[], from: Way['from']): Way['from'] {
+function narrow(where: readonly Condition[], columns: readonly string[], from: KeyOf): KeyOf {
   const tests = where
     .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
     .filter(({ at }) => at !== -1);
@@ -82,4 +99,8 @@ function narrow(where: readonly Condition[], columns: readonly string[], from: W
   return image => (tests.every(({ at, test }) => mayHold(test, image[at])) ? from(image) : undefined);
 }
 
-const same = (a: Key, b: Key): boolean => a.every((part, i) => part === b[i]);
+/** A loop: this is asked several times for each row. */
+export function same(a: Key, b: Key): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

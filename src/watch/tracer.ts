@@ -3,7 +3,7 @@ import type { Image, Operation, Origin, Position, Sink, Watched } from './captur
 import type { Path } from './scope/derive.ts';
 import { balances as pays } from '../ask/cost.ts';
 import { Balances } from './balances.ts';
-import { Follower } from './follower.ts';
+import { Follower, type Telling } from './follower.ts';
 import { type Cause, Suspects } from './suspects.ts';
 
 /** What is suspected of one invariant. */
@@ -40,12 +40,13 @@ const most = 50_000;
 export class Tracer implements Sink {
   readonly #arrived: () => void;
   #watches = new Map<string, Watch>();
-  #followers = new Map<string, readonly Follower[]>();
+  #tables = new Map<string, Table>();
   /** Invariants that have to be swept, and why: noted in the database before anything later is acknowledged. */
   #stale = new Map<string, Mark>();
   #lost: { readonly why: string } | undefined;
   #origin: Origin | undefined;
-  #causes = new Map<string, Cause>();
+  /** When the transaction under way was begun to be told, by this process's own clock; ms. */
+  #clock = 0;
   /** The last transaction that was told completely. */
   #told: Position | undefined;
   #room: { promise: Promise<void>; open: () => void; since: number } | undefined;
@@ -81,12 +82,12 @@ export class Tracer implements Sink {
         new Set(gone.flatMap(one => [...one.clear()])),
       );
     }
-    this.#followers = new Map(watched.map(one => [one.relation.oid, followersOf(this.watches, one)]));
+    this.#tables = new Map(watched.map(one => [one.relation.oid, tableOf(this.watches, one)]));
   }
 
   begin(origin: Origin): void {
     this.#origin = origin;
-    this.#causes.clear();
+    this.#clock = performance.now();
   }
 
   row(
@@ -95,16 +96,15 @@ export class Tracer implements Sink {
     old: Image | undefined,
     now: Image | undefined,
   ): void {
-    const followers = this.#followers.get(relation.oid);
-    if (!followers) return;
-    const cause = this.#cause(relation.quoted, operation);
-    const told = { cause, floor: this.#told ?? 0n, clock: performance.now() };
-    for (const follower of followers) follower.row(old, now, told);
+    const table = this.#tables.get(relation.oid);
+    if (!table) return;
+    const told = this.#telling(table, relation.quoted, operation);
+    for (const follower of table.followers) follower.row(old, now, told);
   }
 
   all({ relation }: Watched, why: string): void {
     const xids = new Set(this.#origin ? [this.#origin.xid] : []);
-    for (const { name } of this.#followers.get(relation.oid) ?? []) {
+    for (const { name } of this.#tables.get(relation.oid)?.followers ?? []) {
       this.#watches.get(name)?.balances?.forget();
       this.sweep(name, why, xids);
     }
@@ -172,7 +172,7 @@ export class Tracer implements Sink {
   /** Nothing is suspected, and nothing was told: another process leads now, or another capture begins. */
   forget(): void {
     this.#watches.clear();
-    this.#followers.clear();
+    this.#tables.clear();
     this.#stale.clear();
     this.#lost = undefined;
     this.#told = undefined;
@@ -207,17 +207,33 @@ export class Tracer implements Sink {
     return least;
   }
 
-  /** One object a transaction, table and operation: causes are compared by identity more often than not. */
-  #cause(table: string, operation: Operation): Cause {
-    const id = operation + table;
-    let cause = this.#causes.get(id);
-    if (!cause) {
-      if (!this.#origin) throw new Error('a row was told outside a transaction');
-      cause = { ...this.#origin, table, operation };
-      this.#causes.set(id, cause);
+  /** One object a transaction, table and operation: told rows are compared by it. */
+  #telling(table: Table, quoted: string, operation: Operation): Telling {
+    const origin = this.#origin;
+    if (!origin) throw new Error('a row was told outside a transaction');
+    if (table.origin !== origin) {
+      table.origin = origin;
+      table.tellings = {};
     }
-    return cause;
+    return (table.tellings[operation] ??= {
+      cause: causeOf(origin, quoted, operation),
+      floor: this.#told ?? 0n,
+      clock: this.#clock,
+    });
   }
+}
+
+/** Written out, because copying an object is slow and this is done a few times for each transaction. */
+function causeOf(origin: Origin, table: string, operation: Operation): Cause {
+  if (origin.role !== undefined) return { ...origin, table, operation };
+  return { xid: origin.xid, at: origin.at, table, operation };
+}
+
+/** Who follows a table, and what goes along with its rows in the transaction under way. */
+interface Table {
+  readonly followers: readonly Follower[];
+  origin: Origin | undefined;
+  tellings: Partial<Record<Operation, Telling>>;
 }
 
 function watchOf(bound: Bound, before: Watch | undefined, exact: boolean): Watch {
@@ -247,7 +263,10 @@ const scopeOf = ({ scope }: Bound): string =>
 const idOf = ({ relation, columns, key, joins, where }: Path): string =>
   JSON.stringify([relation.oid, columns, key, joins, where]);
 
-const followersOf = (watches: readonly Watch[], watched: Watched): Follower[] =>
-  watches
+const tableOf = (watches: readonly Watch[], watched: Watched): Table => ({
+  followers: watches
     .filter(({ bound }) => bound.scope.reads.some(({ oid }) => oid === watched.relation.oid))
-    .map(watch => new Follower(watch, watched));
+    .map(watch => new Follower(watch, watched)),
+  origin: undefined,
+  tellings: {},
+});
