@@ -2,9 +2,10 @@ import type { Relation } from '../catalog/relation.ts';
 import { type Tx, quote, sqlState } from '../db/pool.ts';
 import { type Key, askKeys } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
-import { type Costs, type Plan, form, planOf } from '../ask/cost.ts';
+import { type Costs, type Plan, balances, form, planOf } from '../ask/cost.ts';
 import { byKeys, nextKey, whole } from '../ask/question.ts';
 import { type Unfollowed, capturePlan, unfollowed } from '../watch/capture/plan.ts';
+import { spell } from '../watch/scope/condition.ts';
 import type { Path } from '../watch/scope/derive.ts';
 
 /** How an invariant is watched: what `evenkeel explain` shows. */
@@ -20,6 +21,8 @@ export interface Derivation {
   /** Its answer changes while no row does. */
   readonly clock: boolean;
   readonly everyMs: number | null;
+  /** Its sums are dear to ask for: where a slot tells, only of keys that a transaction didn't keep in step. */
+  readonly balanced: boolean;
   readonly asked: Asked;
 }
 
@@ -36,6 +39,8 @@ export interface Table {
 
 export interface Way {
   readonly columns: readonly string[];
+  /** Rows that fail one of these are passed over, where a slot tells. */
+  readonly where: readonly string[];
   readonly through: readonly {
     readonly table: string;
     readonly enters: readonly string[];
@@ -91,12 +96,14 @@ export async function derivation(tx: Tx, bound: Bound, given: Key | undefined): 
     },
     clock: scope.clock,
     everyMs: everyMs ?? null,
+    balanced: scope.balance !== undefined && balances(bound.costs),
     asked: await asked(tx, bound, given),
   };
 }
 
-const wayOf = ({ columns, through }: Path): Way => ({
+const wayOf = ({ columns, through, where }: Path): Way => ({
   columns,
+  where: where.map(spell),
   through: through.map(({ relation, enters, leaves }) => ({ table: relation.quoted, enters, leaves })),
 });
 

@@ -87,7 +87,7 @@ function card(explained: Derivation, call: Call): string[] {
     ...(clock
       ? [['clock', [`changes with time too: asked every ${span(everyMs ?? 0)}`]] as [string, string[]]]
       : []),
-    ['asked', forms(explained.asked)],
+    ['asked', [...forms(explained.asked), ...(explained.balanced ? [balancedAs] : [])]],
     ['sample', [sampleOf(explained, call)]],
     ['plan', scans(explained.asked)],
   ];
@@ -112,12 +112,13 @@ function verdict({ unfollowed: { triggers, slot } }: Derivation, out: Out): stri
 /** `public.order_lines: order_id → public.orders.id → its customer_id` */
 function waysOf({ table, ways }: Table): string[] {
   if (ways.length === 0) return [`${table}: leads to no key`];
-  return ways.map(({ columns, through }) => {
+  return ways.map(({ columns, through, where }) => {
     const hops = through.map(({ table, enters, leaves }) => {
       const at = enters.length === 1 ? `.${enters.join()}` : ` (${enters.join(', ')})`;
       return ` → ${table}${at}${enters.join() === leaves.join() ? '' : ` → its ${leaves.join(', ')}`}`;
     });
-    return `${table}: ${columns.join(', ')}${hops.join('')}`;
+    const only = where.length > 0 ? ` where ${where.join(' and ')}` : '';
+    return `${table}: ${columns.join(', ')}${hops.join('')}${only}`;
   });
 }
 
@@ -135,6 +136,8 @@ function followed({ unfollowed, tables }: Derivation): string[] {
     ...(ddl.length > 0 ? ['what would mend that:', ...ddl.map(one => `${one};`)] : []),
   ];
 }
+
+const balancedAs = 'by a slot: only of keys whose sums a transaction did not keep in step';
 
 function forms({ form, costs: { lateral, any, whole } }: Asked): string[] {
   const how = {

@@ -71,6 +71,7 @@ export class Finder {
       .map(({ watch }) => watch);
     const [first] = watches;
     if (!first) return shortly;
+    const behind = Math.max(0, tracer.latest - Math.min(...watches.map(oldest)));
     const round = new Round();
     let opened = 0;
     try {
@@ -103,7 +104,7 @@ export class Finder {
     for (const { keys } of watches) keys.tidy(began);
     await this.#forget(round);
     return round.looks.length + round.traces.length > 0
-      ? this.#pace.pauseAfter(performance.now() - began, Date.now() - Math.min(...watches.map(oldest)))
+      ? this.#pace.pauseAfter(performance.now() - began, behind)
       : shortly;
   }
 

@@ -1,5 +1,5 @@
 /**
- * What looking may cost the service: a share u of one connection's time, from 5 % while the server is busy to 50 % while
+ * What looking may cost the service: a share u of one connection's time, from 15 % while the server is busy to 50 % while
  * it is idle. How busy it is shows in how long a trivial statement takes, beside the quickest one seen: additive
  * increase, multiplicative decrease.
  */
@@ -12,16 +12,16 @@ export class Pace {
   felt(ms: number): void {
     // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core.
     this.#quickest = Math.min(ms, this.#quickest * 1.0002);
-    const idle = ms < 1.5 * this.#quickest + 0.1;
-    this.#share = idle ? Math.min(most, this.#share + 0.02) : Math.max(least, this.#share * 0.8);
+    const idle = ms < 2 * this.#quickest + 0.1;
+    this.#share = idle ? Math.min(most, this.#share + 0.01) : Math.max(least, this.#share / 2);
   }
 
   /**
-   * After looks that took `ms`, where the oldest of what waits was committed `age` ago; ms. Freshness gives way before the
-   * service does, but not for ever: the share grows with what it falls behind, to all of it after a minute.
+   * After looks that took `ms`, where the oldest of what waited was committed `behind` ms before the newest; ms. Freshness gives
+   * way before the service does, but not for ever: the share grows with what it falls behind, to all of it after a minute.
    */
-  pauseAfter(ms: number, age: number): number {
-    const share = Math.max(this.#share, Math.min(1, age / 60_000) * most);
+  pauseAfter(ms: number, behind: number): number {
+    const share = Math.max(this.#share, Math.min(1, behind / 60_000) * most);
     return Math.min(longest, Math.max(shortest, (ms * (1 - share)) / share));
   }
 
@@ -30,8 +30,8 @@ export class Pace {
     return Math.max(50, ms / (this.#share / 5));
   }
 }
-const least = 0.05;
+const least = 0.15;
 const most = 0.5;
-const longest = 5_000;
+const longest = 2_000;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;

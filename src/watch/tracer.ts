@@ -148,6 +148,11 @@ export class Tracer implements Sink {
     this.#room = undefined;
   }
 
+  /** When the last transaction that was told was committed; ms. */
+  get latest(): number {
+    return this.#origin?.at.getTime() ?? 0;
+  }
+
   get size(): number {
     let size = 0;
     for (const watch of this.#watches.values()) size += sizeOf(watch);

@@ -35,14 +35,14 @@ test('each table with its way to the key, the old columns that it needs, and wha
   expect(tables).toEqual([
     {
       table: 'public.customers',
-      ways: [{ columns: ['id'], through: [] }],
+      ways: [{ columns: ['id'], where: [], through: [] }],
       old: ['id'],
       untold: [],
       ddl: [],
     },
     {
       table: 'public.orders',
-      ways: [{ columns: ['customer_id'], through: [] }],
+      ways: [{ columns: ['customer_id'], where: [], through: [] }],
       old: ['customer_id'],
       untold: ['customer_id'],
       ddl: ['alter table public.orders replica identity full'],
@@ -52,6 +52,7 @@ test('each table with its way to the key, the old columns that it needs, and wha
       ways: [
         {
           columns: ['order_id'],
+          where: [],
           through: [{ table: 'public.orders', enters: ['id'], leaves: ['customer_id'] }],
         },
       ],
@@ -139,4 +140,27 @@ test('a secret key stays secret, in the plan too', async () => {
     expect(stdout).toContain('***');
     expect(stdout).not.toContain('1234');
   }
+});
+
+test('which rows are passed over, and where keys are asked only when their sums fall out of step', async () => {
+  const cwd = await folder({
+    'spent.sql':
+      "-- evenkeel: should\n-- says: A shop's sum of paid sales\n-- on: shops\n" +
+      'select s.id, coalesce(sum(l.amount), 0) as total from shops s left join sales l on l.shop_id = s.id and l.at is not null\n group by s.id',
+  });
+  await db.sql(`create table shops (id int primary key, total numeric); insert into shops select generate_series(1, 10);
+    create table sales (id int generated always as identity primary key, shop_id int, amount numeric, at date);
+    create index on sales (shop_id); insert into sales (shop_id, at) select 1 + g % 10, now() from generate_series(1, 50) g;
+    analyze shops; analyze sales`);
+  const run = (...args: string[]) => evenkeel({ url: db.url, cwd }, 'explain', 'spent', ...args);
+  const cheap = (await run('--json')).json();
+  expect(cheap.balanced).toBe(false);
+  expect(cheap.tables[1].ways).toEqual([{ columns: ['shop_id'], where: ['"at" is not null'], through: [] }]);
+  expect((await run()).stdout).toContain('where "at" is not null');
+
+  await db.sql(
+    `insert into sales (shop_id, at) select 1 + g % 10, now() from generate_series(1, 50000) g; analyze sales`,
+  );
+  expect((await run('--json')).json().balanced).toBe(true);
+  expect((await run()).stdout).toContain('did not keep in step');
 });

@@ -1,4 +1,5 @@
 import type { Column } from '../../catalog/relation.ts';
+import { quote } from '../../db/pool.ts';
 import { fields, names } from './ast.ts';
 import type { Node } from './parse.ts';
 
@@ -23,6 +24,16 @@ export function mayHold({ is, ...test }: Test, value: string | null | undefined)
   if (is === 'null' || is === 'given') return (value === null) === (is === 'null');
   const values = 'values' in test ? test.values : [];
   return value !== null && values.includes(value) === (is === 'one of');
+}
+
+/** In the words of SQL. */
+export function spell({ column, test }: Condition): string {
+  const name = quote(column);
+  if (!('values' in test)) return `${name} is ${test.is === 'null' ? 'null' : 'not null'}`;
+  const values = test.values.map(value => `'${value.replaceAll("'", "''")}'`);
+  const [one, ...more] = values;
+  if (more.length === 0) return `${name} ${test.is === 'one of' ? '=' : '<>'} ${one}`;
+  return `${name} ${test.is === 'one of' ? '' : 'not '}in (${values.join(', ')})`;
 }
 
 /** A conjunct that tests one column; `path` is its name as written. */
