@@ -1,8 +1,7 @@
 import { type Column, type Relation, columnOf } from '../../catalog/relation.ts';
-import { conjuncts, equals, fields, figured, names } from './ast.ts';
+import { conjuncts, fields, figured, names } from './ast.ts';
 import type { Amount, Balance, Term } from './balance.ts';
-import { type Condition, fit, written } from './condition.ts';
-import { sameEquality } from './graph.ts';
+import { type Level, Levels } from './levels.ts';
 import type { Node, RangeVar, SelectStmt } from './parse.ts';
 import { type Call, aggregate, digits, numeric, number } from './number.ts';
 
@@ -18,46 +17,22 @@ export interface Governs {
 /** A sum of terms that aren't yet part of a difference; undefined: something else. */
 type Sum = readonly Omit<Term, 'difference'>[];
 
-/** Names of one select: the governed row's, and those of the rows that are summed up. */
-interface Level {
-  readonly governed: Named;
-  readonly detail: Detail | undefined;
-}
-
-interface Detail extends Named {
-  /** Its columns that are equal to the key's. */
-  readonly key: readonly string[];
-  readonly where: readonly Condition[];
-  /** Left-joined: a governed row without any still has one, all NULL. */
-  readonly joined: boolean;
-}
-
-interface Found {
-  readonly of: Named;
-  readonly column: Column;
-}
-
-interface Named {
-  readonly relation: Relation;
-  readonly alias: string;
-}
-
 /** @returns undefined: the query has another form */
 export function readBalance(
   select: SelectStmt,
   governs: Governs,
   find: (range: RangeVar) => Relation | undefined,
 ): Balance | undefined {
-  return new Balances(governs, find).read(select);
+  return new Sums(governs, find).read(select);
 }
 
-class Balances {
+class Sums {
   readonly #governs: Governs;
-  readonly #find: (range: RangeVar) => Relation | undefined;
+  readonly #levels: Levels;
 
   constructor(governs: Governs, find: (range: RangeVar) => Relation | undefined) {
     this.#governs = governs;
-    this.#find = find;
+    this.#levels = new Levels(governs.table, governs.key, find);
   }
 
   read(select: SelectStmt): Balance | undefined {
@@ -103,11 +78,11 @@ class Balances {
       };
       if (!outputs || !this.#keyed(select, node => keyOutput(outputs, fields(node).at(-1)))) return undefined;
     } else {
-      const governed = this.#governed(from);
+      const governed = this.#levels.governed(from);
       if (!governed) return undefined;
       const level = { governed, detail: undefined };
       sideOf = node => this.#sum(node, level);
-      if (!this.#keyed(select, node => this.#column(node, level)?.column.name)) return undefined;
+      if (!this.#keyed(select, node => this.#levels.column(node, level)?.column.name)) return undefined;
     }
     if (!whereClause || !('A_Expr' in whereClause)) return undefined;
     const { kind, name, lexpr, rexpr } = whereClause.A_Expr;
@@ -118,14 +93,14 @@ class Balances {
 
   /** The results of a select that has one row for each governed one; those that are its key are empty sums. */
   #outputs(select: SelectStmt): Map<string, Sum> | undefined {
-    const level = bare(select) && !select.whereClause ? this.#level(select) : undefined;
+    const level = bare(select) && !select.whereClause ? this.#levels.of(select) : undefined;
     if (!level) return undefined;
     const outputs = new Map<string, Sum>();
     for (const node of select.targetList ?? []) {
       if (!('ResTarget' in node) || !node.ResTarget.val) return undefined;
       const { name = figured(node.ResTarget.val), val } = node.ResTarget;
       if (name === undefined || outputs.has(name)) return undefined;
-      const own = this.#column(val, level);
+      const own = this.#levels.column(val, level);
       const isKey =
         own?.of === level.governed && own.column.name === name && this.#governs.key.includes(name);
       const sum = isKey ? key : this.#sum(val, level);
@@ -133,76 +108,6 @@ class Balances {
       else if (this.#governs.form === 'should') return undefined;
     }
     return this.#governs.key.every(name => outputs.get(name) === key) ? outputs : undefined;
-  }
-
-  /** FROM: the governed table, or that and one table of details, grouped. */
-  #level({ fromClause, groupClause }: SelectStmt): Level | undefined {
-    const [from] = fromClause ?? [];
-    if (!from || fromClause?.length !== 1) return undefined;
-    if (!('JoinExpr' in from)) {
-      const governed = this.#governed(from);
-      return governed && !groupClause ? { governed, detail: undefined } : undefined;
-    }
-    const { jointype, larg, rarg, quals, usingClause, isNatural, alias } = from.JoinExpr;
-    const governed = larg && this.#governed(larg);
-    if (jointype !== 'JOIN_LEFT' || !governed || !rarg || !quals || usingClause || isNatural || alias)
-      return undefined;
-    const detail = this.#detail(rarg, [...conjuncts(quals)], governed);
-    if (!detail) return undefined;
-    const level = { governed, detail: { ...detail, joined: true } };
-    const by = (groupClause ?? []).map(node => this.#column(node, level));
-    const whole = this.#governs.key.every(name => by.some(one => one?.column.name === name));
-    return whole && by.every(one => one?.of === governed) ? level : undefined;
-  }
-
-  #governed(node: Node): Named | undefined {
-    const found = this.#table(node);
-    return found?.relation.oid === this.#governs.table.oid ? found : undefined;
-  }
-
-  /** A table under its own name: a partition's rows are known as its root's, which are more. */
-  #table(node: Node): Named | undefined {
-    if (!('RangeVar' in node) || !node.RangeVar.inh || node.RangeVar.alias?.colnames?.length)
-      return undefined;
-    const relation = this.#find(node.RangeVar);
-    const plain = relation && ['r', 'p'].includes(relation.kind) && relation.name === node.RangeVar.relname;
-    return plain ? { relation, alias: node.RangeVar.alias?.aliasname ?? relation.name } : undefined;
-  }
-
-  /** Rows that are summed up for a governed one: linked by its whole key, and otherwise chosen by what they are. */
-  #detail(from: Node, on: readonly Node[], governed: Named): Detail | undefined {
-    const named = this.#table(from);
-    if (!named || named.relation.oid === governed.relation.oid || named.alias === governed.alias)
-      return undefined;
-    const level = { governed, detail: { ...named, key: [], where: [], joined: false } };
-    const links = new Map<string, string>();
-    const where: Condition[] = [];
-    for (const conjunct of on) {
-      const pairs = equals(conjunct).map(pair => pair.map(node => this.#column(node, level)));
-      const sides = pairs.map(([a, b]) => (a?.of === governed ? [b, a] : [a, b]));
-      if (sides.length > 0 && sides.every(([mine, theirs]) => mine && theirs?.of === governed)) {
-        for (const [mine, theirs] of sides as [Found, Found][]) {
-          const linked = mine.of !== governed && sameEquality(mine.column.family, theirs.column.family);
-          if (!linked || links.has(theirs.column.name)) return undefined;
-          links.set(theirs.column.name, mine.column.name);
-        }
-        continue;
-      }
-      const condition = this.#condition(conjunct, level);
-      if (!condition) return undefined;
-      where.push(condition);
-    }
-    const own = this.#governs.key.map(name => links.get(name));
-    if (links.size !== own.length || !own.every(name => name !== undefined)) return undefined;
-    return { ...named, key: own, where, joined: false };
-  }
-
-  #condition(node: Node, level: Level): Condition | undefined {
-    const found = written(node);
-    const column = found && this.#lookUp(found.path, level);
-    if (!column || column.of === level.governed) return undefined;
-    const test = fit(found.test, column.column);
-    return test && { column: column.column.name, test };
   }
 
   /** What an expression adds up to, as far as it is a sum of terms. */
@@ -223,7 +128,7 @@ class Balances {
     }
     if ('SubLink' in node) return this.#subSelect(node, level, 'any');
     if ('FuncCall' in node) return this.#count(node, level);
-    const own = this.#column(node, level);
+    const own = this.#levels.column(node, level);
     return own && own.of === level.governed && numeric(own.column) ? [this.#own(own.column)] : undefined;
   }
 
@@ -238,7 +143,7 @@ class Balances {
       return undefined;
     if (!bare(select) || select.groupClause || !('ResTarget' in target) || !target.ResTarget.val)
       return undefined;
-    const inner = this.#detail(from, [...conjuncts(select.whereClause)], governed);
+    const inner = this.#levels.detail(from, [...conjuncts(select.whereClause)], governed);
     if (!inner) return undefined;
     const level = { governed, detail: inner };
     return gives === 'sum'
@@ -263,14 +168,14 @@ class Balances {
       const alone = call.agg_star && (!level.detail?.joined || call.agg_filter);
       return alone ? this.#term(level, call, { is: 'number', text: '1' }) : undefined;
     }
-    const found = this.#column(argument, level);
+    const found = this.#levels.column(argument, level);
     if (!found || found.of === level.governed) return undefined;
     return this.#term(level, call, { is: 'given', column: found.column.name });
   }
 
   #term(level: Level, { agg_filter: filter }: Call, amount: Amount | undefined): Sum | undefined {
     if (!level.detail || !amount) return undefined;
-    const chosen = complete([...conjuncts(filter)].map(node => this.#condition(node, level)));
+    const chosen = complete([...conjuncts(filter)].map(node => this.#levels.condition(node, level)));
     // It would hold for the row of NULLs, too.
     if (!chosen || (level.detail.joined && chosen.some(({ test }) => test.is === 'null'))) return undefined;
     const { relation, key: by, where } = level.detail;
@@ -287,7 +192,7 @@ class Balances {
       const right = rexpr && this.#amount(rexpr, level);
       return left && right && (is === '+' || is === '-' || is === '*') ? { is, left, right } : undefined;
     }
-    const found = this.#column(node, level);
+    const found = this.#levels.column(node, level);
     return found && found.of !== level.governed && numeric(found.column)
       ? { is: 'column', column: found.column.name }
       : undefined;
@@ -304,22 +209,6 @@ class Balances {
       minus: false,
       own: true,
     };
-  }
-
-  #column(node: Node, level: Level): Found | undefined {
-    const path = fields(node);
-    return path.length > 0 ? this.#lookUp(path, level) : undefined;
-  }
-
-  /** Names mean the details' columns first; where both could be meant, Postgres has refused the query. */
-  #lookUp(path: readonly string[], { governed, detail }: Level): Found | undefined {
-    const [name = '', alias, ...more] = path.toReversed();
-    if (more.length > 0) return undefined;
-    for (const of of [detail, governed]) {
-      const column = of && (alias ?? of.alias) === of.alias ? columnOf(of.relation, name) : undefined;
-      if (of && column) return { of, column };
-    }
-    return undefined;
   }
 
   #keyed(select: SelectStmt, column: (node: Node) => string | undefined): boolean {
