@@ -88,7 +88,7 @@ export class Recorder implements Sink {
   row(table: Watched, operation: Operation, old: Image | undefined, now: Image | undefined): void {
     const shape = {
       insert: !old && now,
-      update: old === now && now,
+      update: !old && now,
       delete: old && !now,
       truncate: undefined,
     };
