@@ -94,9 +94,9 @@ export async function createEngine(
     leader,
     config,
     log,
-    find: async (bound, keys) => {
+    find: async (bound, keys, cause) => {
       const doubt = watcher.doubt(bound.name, keys);
-      const { opened } = await find(pool, bound, keys, limitMs);
+      const { opened } = await find(pool, bound, keys, limitMs, cause);
       await doubt(opened);
       if (opened.length > 0) healers.wake();
     },

@@ -9,6 +9,8 @@ with mine as (
   delete from evenkeel.violation v using changed c where v.invariant = c.name
 ), unkept as (
   delete from evenkeel.suspect s using changed c where s.invariant = c.name
+), unranged as (
+  delete from evenkeel.range r using changed c where r.invariant = c.name
 ), quiet as (
   delete from evenkeel.pulse p using changed c where p.invariant = c.name and p.written = 0
 ), calmed as (

@@ -8,6 +8,7 @@ select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.re
        nullif(i.next_pass_at, '-infinity') as "nextPassAt",
        i.backed_by as "backedBy", i.unfollowed, i.verified_at as "verifiedAt", i.stale_since as "staleSince",
        i.stale_why as "staleWhy", i.escapes,
+       (select coalesce(sum(keys), 0)::float8 from evenkeel.range where invariant = i.name) as ranged,
        coalesce(t.rows, 0) as rows, v.open, v.approved, v.parked, v.undone, v.held,
        p.opened, p.cleared, p.healed, p.written, c.carriers, c.older
   from evenkeel.invariant i

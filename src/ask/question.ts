@@ -88,17 +88,21 @@ export function byRange(bound: Draft, range: Range): { text: string; values: str
 export const whole = (bound: Draft): string =>
   answer(bound, { sql: bound.invariant.sql, on: () => 'true', one: false });
 
-/** Where the keys of its domain stand, for walking: `select key … where key > $… order by key limit n`. */
+/**
+ * Where the keys of its domain stand, for walking: `select key … where key > $… order by key limit n`. The order is qualified:
+ * a bare name there is the result's column, which is text, and the walk would go in the order of text, sorting all rows.
+ */
 export function nextKey(bound: Draft, after: boolean): string {
-  const columns = bound.key.map(({ name }) => quote(name)).join(', ');
+  const names = bound.key.map(({ name }) => `t.${quote(name)}`);
+  const columns = names.join(', ');
   const from = bound.key.map(({ base }, i) => `$${i + 2}::text::${base}`).join(', ');
   // A NULL ends no range: nothing is smaller than it.
   const conditions = [
-    ...bound.key.filter(({ notNull }) => !notNull).map(({ name }) => `${quote(name)} is not null`),
+    ...names.filter((_, i) => !bound.key[i]?.notNull).map(name => `${name} is not null`),
     ...(after ? [`(${columns}) > (${from})`] : []),
   ];
   const where = conditions.length > 0 ? `where ${conditions.join(' and ')}` : '';
-  return `select ${bound.key.map(({ name }) => `${quote(name)}::text`).join(', ')} from ${bound.table.quoted}
+  return `select ${names.map(name => `${name}::text`).join(', ')} from ${bound.table.quoted} t
     ${where} order by ${columns} offset $1 - 1 limit 1`;
 }
 

@@ -116,6 +116,9 @@ function remarks(one: Standing): string[] {
       ? [`${grouped(met)} broken rows were met; the first ${grouped(listed)} are listed`]
       : []),
     ...(one.unsure ? [`every row is looked at again: ${clean(one.unsure.why)}`] : []),
+    ...(one.ranged > 0
+      ? [`a burst changed about ${count(one.ranged, 'key')}: the ranges that hold them are swept`]
+      : []),
     ...(one.escapes > 0
       ? [`capture missed ${count(one.escapes, 'violation')}; it rests on sweeps until its definition changes`]
       : []),

@@ -1,16 +1,8 @@
 import { keyId } from '../ask/ask.ts';
 import { explain } from '../ask/mistake.ts';
-import {
-  type Pool,
-  type Tx,
-  arrayText,
-  describe,
-  isCollision,
-  isDown,
-  sqlState,
-  transaction,
-} from '../db/pool.ts';
+import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
 import type { Log } from '../log.ts';
+import { forgetLooked } from '../watch/progress.ts';
 import { lookUp } from '../watch/scope/keys.ts';
 import type { Suspect } from '../watch/suspects.ts';
 import type { LookUp, Tracer, Watch } from '../watch/tracer.ts';
@@ -102,7 +94,7 @@ export class Finder {
     tracer.drained();
     if (opened > 0) this.#parts.opened();
     for (const { keys } of watches) keys.tidy(began);
-    await this.#forget(round);
+    for (const { watch, suspects } of round.looks) await forgetLooked(pool, watch.bound.name, suspects);
     return round.looks.length + round.traces.length > 0
       ? this.#pace.pauseAfter(performance.now() - began, behind)
       : shortly;
@@ -173,19 +165,6 @@ export class Finder {
     const told = explain(error, watch.bound.invariant);
     log.warn(`${name}: ${describe(told)}`);
     await fail(name, told);
-  }
-
-  /** Kept suspects that were looked at need not be kept any more; what was kept of them meanwhile is. */
-  async #forget({ looks }: Round): Promise<void> {
-    for (const { watch, suspects } of looks) {
-      const kept = suspects.filter(one => one.kept !== undefined);
-      if (kept.length === 0) continue;
-      await this.#parts.pool.query(
-        `delete from evenkeel.suspect s using unnest($2::text[], $3::text[]) k(key, kept)
-          where s.invariant = $1 and s.key = k.key::text[] and s.xmin::text = k.kept`,
-        [watch.bound.name, kept.map(({ key }) => arrayText(key)), kept.map(one => one.kept)],
-      );
-    }
   }
 }
 const shortly = 20;

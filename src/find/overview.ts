@@ -94,6 +94,8 @@ export interface Standing {
   readonly verifiedAt: Date | null;
   /** Changes may have been missed since: until a sweep begun later is complete. */
   readonly unsure: { readonly since: Date; readonly why: string } | null;
+  /** About so many keys changed in a burst; the ranges that hold them are swept, and weren't looked at yet. */
+  readonly ranged: number;
   /** Violations that only a sweep found although capture should have told of them. */
   readonly escapes: number;
   readonly sweep: Sweep;
@@ -174,6 +176,8 @@ export interface Sureness {
   readonly position: string | null;
   /** Every row was looked at since then; null: not yet. */
   readonly provedAt: Date | null;
+  /** About so many keys changed in a burst; the ranges that hold them are swept, and weren't looked at yet. */
+  readonly ranged: number;
   /** Violations that only a sweep found although capture should have told of them. */
   readonly escapes: number;
 }
@@ -247,7 +251,7 @@ function standing(row: Row): Standing {
     carriers,
     older,
   } = row;
-  const { backedBy, unfollowed, verifiedAt, staleSince, staleWhy, escapes } = row;
+  const { backedBy, unfollowed, verifiedAt, staleSince, staleWhy, ranged, escapes } = row;
   const { opened, cleared, healed, written, passes, found, lastPassMs, lastBusyMs, rows } = row;
   const running = row.passStartedAt && { since: row.passStartedAt, rows: row.passRows, found: row.passFound };
   return {
@@ -269,6 +273,7 @@ function standing(row: Row): Standing {
     unfollowed,
     verifiedAt,
     unsure: staleSince && { since: staleSince, why: staleWhy ?? '' },
+    ranged,
     escapes,
     sweep: { passes, found, lastPassMs, lastBusyMs, nextAt: row.nextPassAt, running, rows },
     carriers,

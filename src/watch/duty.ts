@@ -16,7 +16,8 @@ export class Duty {
     this.#share = most;
   }
 
-  async pauseAfter(ms: number, tableOid: string): Promise<number> {
+  /** @param times changes that wait may use so many times the share, up to half of the time */
+  async pauseAfter(ms: number, tableOid: string, times = 1): Promise<number> {
     if (performance.now() - this.#looked > 10_000) {
       this.#looked = performance.now();
       const strained = await this.#strained(tableOid);
@@ -24,7 +25,8 @@ export class Duty {
         ? Math.max(this.#share / 2, this.#most / 16)
         : Math.min(this.#share + 0.02, this.#most);
     }
-    return (ms * (1 - this.#share)) / this.#share;
+    const share = times === 1 ? this.#share : Math.max(this.#share, Math.min(0.5, this.#share * times));
+    return (ms * (1 - share)) / share;
   }
 
   /** Replicas that lag a second, a vacuum on this table, or most connections at work. */

@@ -24,9 +24,9 @@ export async function nextEdge(
     // Several of its rows share a key: twenty to one is a guess that only sets the size of a chunk.
     const [other] = await ask(
       tx,
-      `select (${quote(column)})::${first.type}::text from ${table}
-        where ${after ? `${quote(column)} > $2::text::${first.type}` : `${quote(column)} is not null`}
-        order by ${quote(column)} offset 20 * $1::bigint - 1 limit 1`,
+      `select d.${quote(column)}::${first.type}::text from ${table} d
+        where d.${quote(column)} ${after ? `> $2::text::${first.type}` : 'is not null'}
+        order by d.${quote(column)} offset 20 * $1::bigint - 1 limit 1`,
       [rows, ...(after ?? [])],
     );
     if (other?.[0] != null) edges.push([other[0]]);

@@ -2,7 +2,7 @@ import type { Bound } from '../ask/bind.ts';
 import { raise } from '../alerts/raise.ts';
 import { type Pool, arrayText } from '../db/pool.ts';
 import type { Capture, Position } from './capture/capture.ts';
-import type { Cause, Held, Loaded } from './suspects.ts';
+import type { Cause, Held, Loaded, Suspect } from './suspects.ts';
 import type { Mark } from './tracer.ts';
 import { visibleIn } from './visible.ts';
 
@@ -71,7 +71,8 @@ export async function noteStale(
   const visible = visibleIn(rows[0]?.snapshot ?? '');
   const ready = new Map([...stale].filter(([, { xids }]) => [...xids].every(visible)));
   await pool.query(
-    `update evenkeel.invariant i
+    `with covered as (delete from evenkeel.range where invariant = any($1))
+     update evenkeel.invariant i
         set stale_since = clock_timestamp(), stale_why = s.why, next_pass_at = least(i.next_pass_at, clock_timestamp())
        from unnest($1::text[], $2::text[]) s(name, why) where i.name = s.name`,
     [[...ready.keys()], [...ready.values()].map(({ why }) => why)],
@@ -86,7 +87,7 @@ export async function noteGap(pool: Pool, why: string): Promise<void> {
        update evenkeel.invariant
           set stale_since = clock_timestamp(), stale_why = $1, next_pass_at = least(next_pass_at, clock_timestamp())
         where retired_at is null
-     )
+     ), covered as (delete from evenkeel.range)
      update evenkeel.capture set since = clock_timestamp(), gap_at = clock_timestamp(), gap_why = $1
        from before returning before.since is not null as captured`,
     [why],
@@ -141,6 +142,17 @@ export async function loadKept(pool: Pool): Promise<readonly Kept[]> {
   }));
 }
 
+/** Those that were looked at need not be kept any more; what was kept of them meanwhile is. */
+export async function forgetLooked(pool: Pool, name: string, suspects: readonly Suspect[]): Promise<void> {
+  const kept = suspects.filter(one => one.kept !== undefined);
+  if (kept.length === 0) return;
+  await pool.query(
+    `delete from evenkeel.suspect s using unnest($2::text[], $3::text[]) k(key, kept)
+      where s.invariant = $1 and s.key = k.key::text[] and s.xmin::text = k.kept`,
+    [name, kept.map(({ key }) => arrayText(key)), kept.map(one => one.kept)],
+  );
+}
+
 export async function forgetKept(pool: Pool, name: string): Promise<void> {
   await pool.query('delete from evenkeel.suspect where invariant = $1', [name]);
 }
@@ -152,24 +164,19 @@ export async function noteProgress(
   waiting: number,
   verified: ReadonlyMap<string, Date>,
 ): Promise<{ readonly at: Date; readonly visible: (xid: string) => boolean }> {
-  const least = [...verified.values()].reduce((a, b) => (a < b ? a : b), new Date(8.64e15));
   const { rows } = await pool.query<{ at: Date; snapshot: string }>(
     `with verified as (
+       select name, least(at, (select min(since) from evenkeel.range where invariant = name)) as at
+         from unnest($3::text[], $4::timestamptz[]) v(name, at)
+     ), each as (
        update evenkeel.invariant i set verified_at = v.at
-         from unnest($4::text[], $5::timestamptz[]) v(name, at)
-        where i.name = v.name and i.verified_at is distinct from v.at
+         from verified v where i.name = v.name and i.verified_at is distinct from v.at
      )
      update evenkeel.capture
         set position = coalesce($1::numeric, position), waiting = $2,
-            verified_at = case when $3::timestamptz < 'infinity' then $3 else verified_at end
+            verified_at = coalesce((select min(at) from verified), verified_at)
      returning clock_timestamp() as at, pg_current_snapshot()::text as snapshot`,
-    [
-      position?.toString() ?? null,
-      waiting,
-      verified.size > 0 ? least : 'infinity',
-      [...verified.keys()],
-      [...verified.values()],
-    ],
+    [position?.toString() ?? null, waiting, [...verified.keys()], [...verified.values()]],
   );
   const [{ at, snapshot }] = rows as [(typeof rows)[0]];
   return { at, visible: visibleIn(snapshot) };
@@ -179,7 +186,8 @@ export async function noteProgress(
 export async function isProved(pool: Pool, name: string): Promise<boolean> {
   const { rows } = await pool.query(
     `select from evenkeel.invariant i, evenkeel.capture c
-      where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null and i.proved_at > c.since`,
+      where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null and i.proved_at > c.since
+        and not exists (select from evenkeel.range where invariant = i.name)`,
     [name],
   );
   return rows.length > 0;

@@ -28,7 +28,7 @@ export interface Progress {
 const wholeMs = 10 * 60_000;
 
 /** Does a range cost clearly less than everything, or is everything cheap anyway? */
-const inRanges = (bound: Bound): boolean =>
+export const inRanges = (bound: Bound): boolean =>
   bound.costs.range <= bound.costs.whole / 4 || bound.costs.whole < 10_000;
 
 export async function sweepChunk(pool: Pool, bound: Bound, progress: Progress, pace: Pace): Promise<Chunk> {

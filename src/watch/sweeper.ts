@@ -12,6 +12,8 @@ import { type Pace, nextPace } from './chunk.ts';
 import { Duty } from './duty.ts';
 import { type Leader, leaseSeconds } from './leader.ts';
 import type { Lease } from './lease.ts';
+import { noteStale } from './progress.ts';
+import { endRange, nextRange, sweepRange } from './ranges.ts';
 import { afterTimeout, beginChunk, endChunk, sweepChunk } from './sweep.ts';
 
 export interface SweeperParts {
@@ -23,8 +25,8 @@ export interface SweeperParts {
   readonly leader: Leader;
   readonly config: Config;
   readonly log: Log;
-  /** Takes what a chunk suspects. */
-  readonly find: (bound: Bound, keys: readonly Key[]) => Promise<void>;
+  /** Takes what a chunk suspects; of a range, with the change that may have broken it. */
+  readonly find: (bound: Bound, keys: readonly Key[], cause?: object) => Promise<void>;
   /** How long to pause between two passes; ms. */
   readonly pause: (bound: Bound) => number;
   /** A pass, begun at `since`, is complete. */
@@ -38,6 +40,8 @@ export class Sweeper {
   readonly #paces = new Map<string, Pace>();
   readonly #walker: Service;
   #turn = 0;
+  /** The last step was a range's. */
+  #ranging = false;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -86,27 +90,61 @@ export class Sweeper {
   async #step(): Promise<number> {
     const { lease } = this.#parts.leader;
     if (!lease) return 500;
-    const due = await this.#nextDue();
+    const { due, ranged } = await this.#nextDue();
+    // What is known to have changed comes first, but a pass goes on beside it.
+    this.#ranging = ranged !== undefined && !(this.#ranging && due);
+    if (ranged && this.#ranging)
+      return this.#duty.pauseAfter(await this.#range(ranged), ranged.table.oid, urgency);
     if (!due) return 100;
     const { ms, done, tired } = await this.#chunk(due, lease);
     if (done || tired) this.#turn++;
     return this.#duty.pauseAfter(ms, due.table.oid);
   }
 
-  async #nextDue(): Promise<Bound | undefined> {
-    const { rows } = await this.#parts.primary.query<{ name: string }>(
-      'select name from evenkeel.invariant where retired_at is null and next_pass_at <= clock_timestamp()',
+  /** Whose turn it is to be swept, and to have a range of its keys swept. */
+  async #nextDue(): Promise<{ due?: Bound | undefined; ranged?: Bound | undefined }> {
+    const { rows } = await this.#parts.primary.query<{ name: string; due: boolean; ranged: boolean }>(
+      `select name, next_pass_at <= clock_timestamp() as due, ranged from evenkeel.invariant i
+        cross join lateral (select exists (select from evenkeel.range where invariant = i.name) as ranged) r
+        where retired_at is null and (ranged or next_pass_at <= clock_timestamp())`,
     );
-    const due = new Set(rows.map(row => row.name));
     const own = this.#parts.bindings.own;
-    for (let i = 0; i < own.length; i++) {
-      const bound = own[(this.#turn + i) % own.length];
-      if (bound && due.has(bound.name)) {
-        this.#turn = (this.#turn + i) % own.length;
-        return bound;
+    const turns = own.map((_, i) => own[(this.#turn + i) % own.length] as Bound);
+    const of = (names: readonly { name: string }[]) => {
+      const some = new Set(names.map(({ name }) => name));
+      return turns.find(({ name }) => some.has(name));
+    };
+    const due = of(rows.filter(row => row.due));
+    if (due) this.#turn = own.indexOf(due);
+    return { due, ranged: of(rows.filter(row => row.ranged)) };
+  }
+
+  /** One piece of a range; how long it took. Where that can't be done, everything is swept instead. */
+  async #range(bound: Bound): Promise<number> {
+    const { primary, find, finish, log } = this.#parts;
+    const range = await nextRange(primary, bound);
+    if (!range) return 0;
+    const pace = this.#paces.get(bound.name) ?? { rows: 1_000, rate: 0 };
+    try {
+      const { suspects, edge, ms } = await sweepRange(primary, bound, range, pace);
+      if (edge) this.#paces.set(bound.name, nextPace(pace, ms));
+      if (suspects.length > 0) await find(bound, await this.#listable(bound, suspects), range.cause);
+      if (!edge) await finish(bound, range.notedAt);
+      await endRange(primary, range, edge);
+      return ms;
+    } catch (error) {
+      const slower = afterTimeout(error, pace, bound);
+      if (slower) {
+        this.#paces.set(bound.name, slower);
+        return 1_000;
       }
+      const told = explain(error, bound.invariant);
+      if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
+      log.warn(`${bound.name}: ${describe(told)}`);
+      const why = 'a range of keys that changed could not be swept';
+      await noteStale(primary, new Map([[bound.name, { why, xids: new Set() }]]));
+      return 100;
     }
-    return undefined;
   }
 
   /** `done`: with this pass, or for now; `tired`: it was too much, and others shall have their turn before it is tried again. */
@@ -155,3 +193,5 @@ export class Sweeper {
   }
 }
 const mostListed = 10_000;
+/** Ranges hold changes that wait: so many times the share of a sweep. */
+const urgency = 4;

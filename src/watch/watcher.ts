@@ -11,6 +11,7 @@ import { type TablePlan, capturePlan, unfollowed } from './capture/plan.ts';
 import type { Leader } from './leader.ts';
 import {
   forgetKept,
+  forgetLooked,
   isProved,
   keep,
   loadKept,
@@ -21,7 +22,10 @@ import {
   noteProgress,
   noteStale,
 } from './progress.ts';
+import { noteRanges } from './ranges.ts';
+import type { Suspect } from './suspects.ts';
 import type { Tracer, Watch } from './tracer.ts';
+import { visibleIn } from './visible.ts';
 
 export interface WatcherParts {
   readonly pool: Pool;
@@ -35,6 +39,8 @@ export interface WatcherParts {
 /** Suspects that wait for longer are kept in the database, so that they don't hold back a slot; ms. Those that only stand in
  * line are looked at before: keeping costs about what looking does. */
 const patienceMs = 15_000;
+/** So long capture may wait for room before neighbouring keys are made into ranges; ms. */
+const crowdedMs = 500;
 /** Without a capture, it is asked again so often whether there can be one; ms. */
 const askAgainMs = 30_000;
 /** More suspects of one invariant than this that can't be looked at are given up for a sweep. */
@@ -205,6 +211,8 @@ export class Watcher {
     const now = performance.now();
     const briefly = now - this.#noted < 1_000;
     if (!briefly) for (const watch of tracer.watches) await this.#keep(watch, now);
+    const crowd = tracer.crowding(now - crowdedMs);
+    if (crowd) await this.#condense(crowd);
     const crowding = tracer.crowding(now - patienceMs);
     if (crowding) this.#giveUp(crowding, 'there was no room for changes of others');
     const { floor } = tracer;
@@ -227,15 +235,38 @@ export class Watcher {
   async #keep(watch: Watch, now: number): Promise<void> {
     const { pool, tracer } = this.#parts;
     const { bound, keys, lookUps } = watch;
-    const waiting = keys.holding(now - patienceMs);
     const dear = bound.costs.lateral * keys.size > bound.costs.whole && keys.size > mostKept;
-    if (dear || (waiting.length > 0 && keys.size > 5 * mostKept)) {
+    const many = keys.size > 5 * mostKept && keys.holding(now - patienceMs).length > 0;
+    if (dear || many) await this.#condense(watch);
+    const waiting = keys.holding(now - patienceMs);
+    if (keys.size > mostKept && (dear || (many && waiting.length > 0))) {
       this.#giveUp(watch, `${keys.size} keys changed: looking at everything is cheaper`);
     } else if (waiting.length > 0) keys.letGo(waiting, await keep(pool, bound, waiting));
     for (const { path, from } of lookUps) {
       if (from.holding(now - 2 * patienceMs).length === 0) continue;
       tracer.sweep(bound.name, `changes of ${path.relation.quoted} can't be followed in time`, from.clear());
     }
+  }
+
+  /** Of the keys that lie close together, the range is noted and swept; those that lie apart wait on. */
+  async #condense({ bound, keys }: Watch): Promise<void> {
+    const { pool, tracer, log } = this.#parts;
+    const { rows } = await pool.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
+    // Only what can be seen by now: the sweep of a range begins as soon as it is noted.
+    const taken = keys.take(Number.POSITIVE_INFINITY, performance.now(), visibleIn(rows[0]?.snapshot ?? ''));
+    let apart: readonly Suspect[] | undefined;
+    try {
+      apart = await noteRanges(pool, bound, taken);
+    } finally {
+      keys.back(apart ?? taken);
+    }
+    if (!apart) return;
+    const left = new Set(apart);
+    const covered = taken.filter(one => !left.has(one));
+    keys.done(covered, 0);
+    log.debug(`${bound.name}: ${covered.length} neighbouring keys changed: their ranges are swept`);
+    await forgetLooked(pool, bound.name, covered);
+    tracer.drained();
   }
 
   /** Once everything is told that was committed when the sweep looked. */
