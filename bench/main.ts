@@ -4,6 +4,9 @@ import { format, resolveConfig } from 'prettier';
 import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
 import { benchHeal } from './heal.ts';
+import { benchBurst } from './capture/burst.ts';
+import { benchCounters } from './capture/counters.ts';
+import { benchStatements } from './capture/statements.ts';
 import { type Options, readOptions } from './options.ts';
 import { type Report, type Row, merged, section } from './report.ts';
 import { type Stage, openStage } from './stage.ts';
@@ -40,9 +43,29 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
     says: 'the same 1,000 rows broken and healed again and again (`--rounds 10`: a million heals)',
     run: staged(benchBloat),
   },
+  statements: {
+    says: 'what capture costs the application: statements of one and of a thousand rows, found by sweeps, slot and triggers',
+    run: benchStatements,
+  },
+  burst: {
+    says: 'one transaction changes a million of two million rows and breaks a thousand of them',
+    run: benchBurst,
+  },
+  counters: {
+    says: 'a counter cache at one rate over more and more rows, and over larger and larger groups',
+    run: benchCounters,
+  },
   tpcc: {
     says: 'TPC-C throughput, eleven consistency conditions watched, beside the same without and beside a reader that throws all away',
     run: benchThroughput,
+  },
+  'tpcc-4': {
+    says: 'the same on four warehouses',
+    run: options => benchThroughput({ ...options, warehouses: 4 }),
+  },
+  'tpcc-16': {
+    says: 'the same on sixteen warehouses',
+    run: options => benchThroughput({ ...options, warehouses: 16 }),
   },
   'tpcc-heal': {
     says: 'TPC-C at half of its saturated load: from the commit that corrupts to the commit that heals',

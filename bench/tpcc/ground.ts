@@ -20,7 +20,7 @@ export interface Plot {
 }
 
 /** No checkpoint falls into a minute; commit timestamps tell how long a heal took to come. */
-const settings = {
+export const settings = {
   shared_buffers: '2GB',
   wal_level: 'logical',
   max_wal_size: '16GB',
@@ -73,7 +73,7 @@ export async function openGround(binDir: string | undefined): Promise<Ground> {
 /** What the meter takes for no part of what is measured. */
 export const benchName = 'bench';
 
-function poolOn(server: string, database: string): pg.Pool {
+export function poolOn(server: string, database: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: urlOf(server, database),
     max: 4,
@@ -83,14 +83,14 @@ function poolOn(server: string, database: string): pg.Pool {
   return pool;
 }
 
-function urlOf(server: string, database: string): string {
+export function urlOf(server: string, database: string): string {
   const url = new URL(server);
   url.pathname = database;
   return url.href;
 }
 
 /** A slot would forbid it. */
-async function dropDatabase(admin: pg.Pool, name: string): Promise<void> {
+export async function dropDatabase(admin: pg.Pool, name: string): Promise<void> {
   const slots = 'from pg_replication_slots where database = $1';
   await admin.query(`select pg_terminate_backend(active_pid, 5000) ${slots} and active`, [name]);
   await admin.query(`select pg_drop_replication_slot(slot_name) ${slots}`, [name]);

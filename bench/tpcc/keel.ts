@@ -20,22 +20,28 @@ export const alone = async (): Promise<Beside> => ({ pid: undefined, stop: async
  * `evenkeel up`, as a user runs it, with what EVENKEEL_… of this environment says (EVENKEEL_CAPTURE for example); ready
  * once every row was looked at. Hot subjects are broken on purpose more often than a subject should heal.
  */
-export async function keel(plot: Plot): Promise<Beside> {
+export async function keel(
+  plot: Pick<Plot, 'url' | 'pool'>,
+  invariants = fileURLToPath(new URL('invariants/', here)),
+  more: Readonly<Record<string, string>> = {},
+): Promise<Beside> {
   const own = Object.entries(process.env).filter(([name]) => /^EVENKEEL_(?!TEST)/.test(name));
   const env = {
     PATH: process.env['PATH'],
     EVENKEEL_REPEATS: '1000000',
     ...Object.fromEntries(own),
+    ...more,
     DATABASE_URL: plot.url,
-    EVENKEEL_INVARIANTS: fileURLToPath(new URL('invariants/', here)),
+    EVENKEEL_INVARIANTS: invariants,
   };
   const evenkeel = (...args: string[]) =>
     spawn(process.execPath, [fileURLToPath(new URL('bin/evenkeel.js', root)), ...args], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-  // A slot needs nothing installed; the triggers are.
-  if (env['EVENKEEL_CAPTURE' as keyof typeof env] === 'triggers') await ended(evenkeel('install'));
+  // A slot needs nothing installed; triggers do.
+  if (env['EVENKEEL_CAPTURE' as keyof typeof env] === 'triggers')
+    await ended(evenkeel('install', '--triggers'));
   const child = watched(evenkeel('up'));
   for (;;) {
     child.check();

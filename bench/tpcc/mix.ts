@@ -42,16 +42,26 @@ export function program(name: string): string | undefined {
 
 /** The five transactions by pgbench, so that the driver leaves the cores to what is measured. */
 export function startMix(url: string, scale: Scale, run: Run): Load {
+  const known = { ...scale, names: Math.min(1000, scale.customers) };
+  const scripts = Object.entries(mix).map(
+    ([name, share]) => `${fileURLToPath(new URL(`transactions/${name}.sql`, here))}@${share}`,
+  );
+  return startPgbench(url, scripts, known, run);
+}
+
+/** @param scripts files, each perhaps with its weight */
+export function startPgbench(
+  url: string,
+  scripts: readonly string[],
+  known: Readonly<Record<string, number>>,
+  run: Run,
+): Load {
   const pgbench = program('pgbench');
   if (!pgbench) throw new Error('pgbench is missing; Debian: apt-get install postgresql');
   const length =
     'seconds' in run.for
       ? [`--time=${run.for.seconds}`]
       : [`--transactions=${Math.ceil(run.for.transactions / run.clients)}`];
-  const known = { ...scale, names: Math.min(1000, scale.customers) };
-  const scripts = Object.entries(mix).map(
-    ([name, share]) => `${fileURLToPath(new URL(`transactions/${name}.sql`, here))}@${share}`,
-  );
   const args = [
     '--no-vacuum',
     '--protocol=prepared',

@@ -117,9 +117,10 @@ export async function drain(pool: pg.Pool): Promise<number | undefined> {
   if (capture.kind === 'sweeps') return undefined;
   const began = performance.now();
   for (;;) {
-    const { verifiedAt } = (await overview(pool)).capture;
+    const { capture: now, invariants } = await overview(pool);
     const seconds = (performance.now() - began) / 1000;
-    if (verifiedAt && verifiedAt >= at) return seconds;
+    const unsure = invariants.some(one => one.unsure && one.backedBy === 'capture');
+    if (now.verifiedAt && now.verifiedAt >= at && !unsure) return seconds;
     if (seconds > 600) throw new Error('the backlog was not looked at within ten minutes');
     await delay(50);
   }
