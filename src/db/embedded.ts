@@ -157,7 +157,7 @@ async function spawnServer({ dir, binaries, watchdog }: Home, port: number): Pro
 async function ready(server: ChildProcess, dir: string, deadline: number): Promise<boolean> {
   while (server.pid !== undefined && running(server)) {
     const lock = (await readFile(join(dir, 'data', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-    if (lock[0] === String(server.pid) && lock[7]?.trim() === 'ready') return true;
+    if (lock[0] === String(server.pid) && /^(ready|standby)$/.test(lock[7]?.trim() ?? '')) return true;
     if (Date.now() > deadline) await shutDown(server, 'SIGQUIT');
     else await delay(10);
   }

@@ -1,19 +1,24 @@
 /**
  * What looking may cost the service: a share u of one connection's time, from 15 % while the server is busy to 50 % while
- * it is idle. How busy it is shows in how long a trivial statement takes, beside the quickest one seen: additive
+ * it is idle. How busy it is shows in how long a trivial statement usually takes, beside the quickest one seen: additive
  * increase, multiplicative decrease.
  */
 export class Pace {
   /** Of time, for all looks together. */
   #share = least;
   #quickest = Number.POSITIVE_INFINITY;
+  /** The last few statements; ms. One that had to wait is chance, most of them are load. */
+  readonly #lately: number[] = [];
 
   /** A trivial statement took `ms`. */
   felt(ms: number): void {
     // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core.
     this.#quickest = Math.min(ms, this.#quickest * 1.0002);
-    const idle = ms < 2 * this.#quickest + 0.1;
-    this.#share = idle ? Math.min(most, this.#share + 0.01) : Math.max(least, this.#share / 2);
+    this.#lately.push(ms);
+    if (this.#lately.length > samples) this.#lately.shift();
+    const usual = this.#lately.toSorted((a, b) => a - b)[this.#lately.length >> 1] ?? ms;
+    const idle = usual < 2 * this.#quickest + 0.1;
+    this.#share = idle ? Math.min(most, this.#share + 0.02) : Math.max(least, this.#share / 2);
   }
 
   /**
@@ -33,5 +38,6 @@ export class Pace {
 const least = 0.15;
 const most = 0.5;
 const longest = 2_000;
+const samples = 15;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;

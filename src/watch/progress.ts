@@ -31,7 +31,8 @@ export interface Backing {
 
 /**
  * Those that aren't named rest on nothing but sweeps: nobody follows what changes meanwhile. One that begins to rest on
- * capture is swept once more, for until then its changes were looked at by nobody.
+ * capture is swept once more, for until then its changes were looked at by nobody; one that ceases to is swept from now on,
+ * and not at the end of the long pause that was meant for a backstop.
  * @returns the names of those that rest on capture
  */
 export async function noteBacking(
@@ -44,7 +45,8 @@ export async function noteBacking(
         set backed_by = b.by, unfollowed = b.unfollowed, verified_at = case when b.followed then i.verified_at end,
             stale_since = case when b.joins then clock_timestamp() else i.stale_since end,
             stale_why = case when b.joins then 'it is followed from now on' else i.stale_why end,
-            next_pass_at = case when b.joins then least(i.next_pass_at, clock_timestamp()) else i.next_pass_at end
+            next_pass_at = case when b.by is distinct from i.backed_by then least(i.next_pass_at, clock_timestamp())
+                                else i.next_pass_at end
        from (select n.name, x is not null and $1 as followed,
                     coalesce(array(select jsonb_array_elements_text(x->'unfollowed')), '{}') as unfollowed,
                     case when f.follows then 'capture' else 'sweeps' end as by,
@@ -197,7 +199,8 @@ export async function isProved(pool: Pool, name: string): Promise<boolean> {
 export async function noteEscapes(pool: Pool, name: string, escapes: number): Promise<boolean> {
   const { rows } = await pool.query<{ counted: boolean }>(
     `update evenkeel.invariant i
-        set escapes = i.escapes + $2, escaped_at = clock_timestamp(), backed_by = 'sweeps'
+        set escapes = i.escapes + $2, escaped_at = clock_timestamp(), backed_by = 'sweeps',
+            next_pass_at = least(i.next_pass_at, clock_timestamp())
       where i.name = $1 and i.backed_by = 'capture' and i.stale_since is null
      returning true as counted`,
     [name, escapes],

@@ -7,6 +7,10 @@ const components = {
     there: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
     get: 'Debian: apt-get install postgresql',
   },
+  pgbouncer: {
+    there: () => existsSync('/usr/sbin/pgbouncer'),
+    get: 'Debian: apt-get install pgbouncer',
+  },
   root: { there: () => process.getuid?.() === 0, get: 'the rights to run as other accounts' },
 };
 

@@ -1,0 +1,115 @@
+/** Behind a pooler in transaction mode: everything but the replication connection goes through it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { overview } from '../../src/find/overview.ts';
+import { type FreshDatabase, freshDatabase } from '../support/database.ts';
+import { keelOn } from '../support/keel.ts';
+import { requires } from '../support/requires.ts';
+import { until } from '../support/wait.ts';
+
+const double = {
+  double: `-- evenkeel: should
+-- says: b is twice a
+-- on: t
+-- heal: set
+-- mode: heal
+-- guard: none
+-- grace: 0s
+select id, 2 * a as b from t`,
+};
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+/** Two server connections for all. */
+async function pooled(db: FreshDatabase): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'evenkeel-pooler-'));
+  await chmod(folder, 0o755);
+  const there = new URL(db.url);
+  const port = await freePort();
+  const log = join(folder, 'log');
+  await writeFile(join(folder, 'users'), `"${there.username}" "${decodeURIComponent(there.password)}"\n`);
+  await writeFile(
+    join(folder, 'ini'),
+    `[databases]
+${db.name} = host=127.0.0.1 port=${there.port} pool_size=2
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = plain
+auth_file = ${join(folder, 'users')}
+pool_mode = transaction
+max_client_conn = 200
+server_reset_query_always = 0
+`,
+  );
+  const asRoot = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+  const child = spawn('/usr/sbin/pgbouncer', [join(folder, 'ini')], {
+    ...asRoot,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', chunk => (said += chunk));
+  onTestFinished(async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  });
+  await until(() => said.includes('listening on'), {
+    what: `pgbouncer to listen (${await readFile(log, 'utf8').catch(() => '')})`,
+  });
+  there.port = String(port);
+  return there.href;
+}
+
+requires('pgbouncer')('behind pgbouncer in transaction mode', () => {
+  test('heals, with a slot past the pooler and by sweeps without', { timeout: 60_000 }, async () => {
+    const db = await freshDatabase();
+    await db.sql(
+      'create table t (id int primary key, a int, b int); insert into t select g, g, 2 * g from generate_series(1, 500) g',
+    );
+    const url = await pooled(db);
+    const healed = (id: number) =>
+      until(async () => (await db.sql('select from t where id = $1 and b = 2 * a', [id])).length > 0, {
+        what: `${id} to be healed`,
+      });
+
+    const engine = await keelOn({ url }, double, { EVENKEEL_DIRECT_URL: db.url }).engine();
+    engine.start();
+    try {
+      await until(async () => (await overview(db.pool)).capture.kind === 'slot', { what: 'capture by slot' });
+      await until(async () => (await overview(db.pool)).invariants[0]?.provedAt, { what: 'a first sweep' });
+      await db.sql('update t set b = 0 where id = 7');
+      await healed(7);
+    } finally {
+      await engine.stop();
+    }
+
+    const other = await keelOn({ url }, double).engine();
+    other.start();
+    try {
+      await until(async () => (await overview(db.pool)).capture.kind === 'sweeps', { what: 'sweeps' });
+      await db.sql('update t set b = 0 where id = 8');
+      await healed(8);
+      expect((await overview(db.pool)).capture.why).toContain('point EVENKEEL_DIRECT_URL past the pooler');
+    } finally {
+      await other.stop();
+    }
+    // Settings of one client were never left for another.
+    const [{ path }] = await db.sql(`select current_setting('search_path') as path`);
+    expect(path).toBe('"$user", public');
+  });
+});
