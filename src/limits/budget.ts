@@ -1,0 +1,286 @@
+import type { Pool } from '../db/pool.ts';
+import type { Told } from './answer.ts';
+
+/** A limit as it is declared. */
+export interface Declared {
+  readonly name: string;
+  /** Units a second, more than 0. */
+  readonly rate: number;
+  /** Units at once. Where the upstream counts a window that slides, 1. */
+  readonly burst: number;
+  /** Requests at a time; undefined: any. */
+  readonly concurrency: number | undefined;
+}
+
+/** The right to send one request now. It has to be given back: a process that dies loses it after half a minute. */
+export interface Permit {
+  readonly weight: number;
+  readonly lease: string | undefined;
+}
+
+interface Waiter {
+  readonly weight: number;
+  readonly resolve: (permit: Permit) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A waiter whose time is known. */
+interface Due {
+  /** This process's own clock, ms. */
+  readonly at: number;
+  readonly waiter: Waiter;
+  readonly lease: string | undefined;
+}
+
+interface Reserved {
+  readonly slots: number;
+  readonly first: number | null;
+  readonly gap: number;
+  readonly wait: number | null;
+  readonly leases: readonly string[];
+}
+
+/** A block of reservations is about so much of a limit's time, so that what a dead process had reserved is soon over; ms. */
+const blockMs = 100;
+/** The next block is reserved so long before the last one ends; ms. */
+const leadMs = 20;
+const leaseSeconds = 30;
+
+/**
+ * One process's part of a limit that all share. The row `evenkeel.rate_limit` knows when the next request is due (GCRA);
+ * reservations are taken from it in blocks, as delays on the database's clock, and handed out at their time, first come first
+ * served. What the upstream answers goes back to the row: a refusal stops everybody at once.
+ */
+export class Budget {
+  readonly #pool: Pool;
+  readonly #declared: Declared;
+  readonly #holder: string;
+  #waiters: Waiter[] = [];
+  /** Reserved, in the order of their time. */
+  #due: Due[] = [];
+  #blockedUntil = 0;
+  /** Ms between two units, as of late. */
+  #gap = blockMs;
+  #filling = false;
+  #timer: NodeJS.Timeout | undefined;
+  #wake: (() => void) | undefined;
+  readonly #leases = new Set<string>();
+  #beat: NodeJS.Timeout | undefined;
+  #closed = false;
+  /** Refused, here or elsewhere, since the last answer that was no refusal. */
+  #doubtful = false;
+  /** What this process wrote down last. */
+  #told: number | undefined;
+
+  /** @param holder this process (uuid): its leases are its own */
+  constructor(pool: Pool, declared: Declared, holder: string) {
+    this.#pool = pool;
+    this.#declared = declared;
+    this.#holder = holder;
+  }
+
+  get name(): string {
+    return this.#declared.name;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length + this.#due.length;
+  }
+
+  /** Brings the row in line with what is declared; what was learned stays. To be called before `take`. */
+  async declare(): Promise<void> {
+    const { name, rate, burst, concurrency } = this.#declared;
+    await this.#pool.query(
+      `insert into evenkeel.rate_limit as l (name, rate, burst, concurrency) values ($1, $2, $3, $4)
+       on conflict (name) do update set rate = excluded.rate, burst = excluded.burst, concurrency = excluded.concurrency
+        where (l.rate, l.burst, l.concurrency) is distinct from (excluded.rate, excluded.burst, excluded.concurrency)`,
+      [name, rate, burst, concurrency ?? null],
+    );
+  }
+
+  /** Resolves when a request of so many units may be sent. @throws what the database throws; an error once closed */
+  take(weight = 1): Promise<Permit> {
+    if (this.#closed) return Promise.reject(new Error(`the limit ${this.name} is closed`));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ weight, resolve, reject });
+      void this.#fill();
+    });
+  }
+
+  /** The request is over. @param spent units it cost after all, where that is known */
+  async release({ lease, weight }: Permit, spent = weight): Promise<void> {
+    if (lease !== undefined) {
+      this.#leases.delete(lease);
+      await this.#pool.query('delete from evenkeel.rate_lease where id = $1', [lease]);
+    }
+    if (spent !== weight) {
+      await this.#pool.query(
+        `update evenkeel.rate_limit l
+            set tat = tat + make_interval(secs => $2::float8 / (0.985 * evenkeel.rate_in_force(l))) where name = $1`,
+        [this.name, spent - weight],
+      );
+    }
+  }
+
+  /** What the upstream said. A refusal counts here before it is written down, and then for everybody. */
+  async heard(told: Told, why: string): Promise<void> {
+    const { refused, waitMs } = told;
+    if (refused || waitMs !== undefined) {
+      this.block(waitMs ?? blockMs);
+      const { rows } = await this.#pool.query<{ ms: number }>(
+        'select evenkeel.limit_blocks($1, $2, $3, $4) as ms',
+        [this.name, waitMs ?? null, why, refused],
+      );
+      this.block(rows[0]?.ms ?? 0);
+    }
+    if (!refused) await this.#answered(told);
+  }
+
+  /** Nothing is sent for so long: what was reserved is given up, and reserved anew. */
+  block(ms: number): void {
+    this.#doubtful = true;
+    this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + ms);
+    if (this.#due.length === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#waiters = [...this.#due.map(({ waiter }) => waiter), ...this.#waiters];
+    const leases = this.#due.flatMap(({ lease }) => lease ?? []);
+    this.#due = [];
+    void this.#give(leases);
+    void this.#fill();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#beat);
+    this.#wake?.();
+    const gone = new Error(`the limit ${this.name} is closed`);
+    for (const { reject } of [...this.#waiters, ...this.#due.map(({ waiter }) => waiter)]) reject(gone);
+    this.#waiters = [];
+    this.#due = [];
+    await this.#pool
+      .query('delete from evenkeel.rate_lease where rate_limit = $1 and holder = $2', [
+        this.name,
+        this.#holder,
+      ])
+      .catch(() => {});
+  }
+
+  /** Reserves for those that wait, one block at a time. */
+  async #fill(): Promise<void> {
+    if (this.#filling) return;
+    this.#filling = true;
+    try {
+      while (this.#waiters.length > 0 && !this.#closed) {
+        const blocked = this.#blockedUntil - performance.now();
+        if (blocked > 0) {
+          await this.#pause(blocked);
+          continue;
+        }
+        const ahead = (this.#due.at(-1)?.at ?? 0) - performance.now() - leadMs;
+        if (ahead > 0) {
+          await this.#pause(ahead);
+          continue;
+        }
+        await this.#reserve();
+      }
+    } catch (error) {
+      for (const { reject } of this.#waiters.splice(0)) reject(error);
+    } finally {
+      this.#filling = false;
+    }
+  }
+
+  async #reserve(): Promise<void> {
+    const { weight } = this.#waiters[0] as Waiter;
+    const most = Math.max(1, Math.floor(blockMs / this.#gap));
+    let wanted = 0;
+    while (wanted < most && this.#waiters[wanted]?.weight === weight) wanted++;
+    const { rows } = await this.#pool.query<Reserved>(
+      `select slots, first_ms as first, gap_ms as gap, wait_ms as wait, leases::text[] as leases
+         from evenkeel.reserve($1, $2, $3, $4, $5)`,
+      [this.name, wanted, weight, this.#holder, leaseSeconds],
+    );
+    const now = performance.now();
+    const { slots = 0, first, gap = blockMs, wait, leases = [] } = rows[0] ?? {};
+    for (const lease of leases) this.#leases.add(lease);
+    if (leases.length > 0)
+      this.#beat ??= setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / 3).unref();
+    this.#gap = Math.max(gap, 0.01);
+    // Blocked, or closed, while it was reserved.
+    if (this.#closed || this.#blockedUntil > now) return this.#give(leases);
+    if (slots === 0) return this.#pause(Math.min(1_000, Math.max(5, wait ?? 0)));
+    const served = this.#waiters.splice(0, slots);
+    for (const [i, waiter] of served.entries())
+      this.#due.push({ at: now + (first ?? 0) + i * gap, waiter, lease: leases[i] });
+    if (leases.length > served.length) await this.#give(leases.slice(served.length));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const [next] = this.#due;
+    if (this.#timer || !next) return;
+    this.#timer = setTimeout(() => this.#hand(), Math.max(0, next.at - performance.now()));
+  }
+
+  #hand(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    while (this.#due[0] && this.#due[0].at <= now + 0.5) {
+      const { waiter, lease } = this.#due.shift() as Due;
+      waiter.resolve({ weight: waiter.weight, lease });
+    }
+    this.#schedule();
+  }
+
+  /** Cut short when it is closed. */
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(over, ms);
+      const wake = () => over();
+      this.#wake = wake;
+      function over() {
+        clearTimeout(timer);
+        resolve();
+      }
+    });
+  }
+
+  async #give(leases: readonly string[]): Promise<void> {
+    for (const lease of leases) this.#leases.delete(lease);
+    if (leases.length === 0) return;
+    await this.#pool
+      .query('delete from evenkeel.rate_lease where id = any($1::bigint[])', [leases])
+      .catch(() => {});
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#leases.size === 0) return;
+    await this.#pool
+      .query(
+        `update evenkeel.rate_lease set expires_at = clock_timestamp() + make_interval(secs => $2) where id = any($1::bigint[])`,
+        [[...this.#leases], leaseSeconds],
+      )
+      .catch(() => {});
+  }
+
+  /** What the upstream states replaces what was declared; little differences are noise, and most answers say nothing new. */
+  async #answered({ quota, left }: Told): Promise<void> {
+    const stated = quota && (1_000 * quota.units) / quota.windowMs;
+    // What is left must last until there is more: below the policy's rate, it is the rate.
+    const lasting = left?.forMs ? (1_000 * left.units) / left.forMs : undefined;
+    const rate = stated && Math.min(stated, Math.max(lasting ?? stated, stated / 1_000));
+    const known = rate === undefined || Math.abs(rate - (this.#told ?? 0)) <= 0.01 * rate;
+    if (known && !this.#doubtful) return;
+    this.#told = rate ?? this.#told;
+    this.#doubtful = false;
+    await this.#pool.query(
+      `update evenkeel.rate_limit
+          set told_rate = coalesce($2, told_rate), in_a_row = 0,
+              told_at = case when $2::float8 is null then told_at else clock_timestamp() end
+        where name = $1`,
+      [this.name, rate ?? null],
+    );
+  }
+}

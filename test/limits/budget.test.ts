@@ -1,0 +1,224 @@
+/** One budget for all processes: on the database's clock, whatever that does, whoever dies. */
+import { randomUUID } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { createPool } from '../../src/db/pool.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { Budget, type Declared, type Permit } from '../../src/limits/budget.ts';
+import { freshCluster } from '../support/cluster.ts';
+import { type FreshDatabase, freshDatabase } from '../support/database.ts';
+import { until } from '../support/wait.ts';
+
+const declared = (more: Partial<Declared> = {}): Declared => ({
+  name: 'api',
+  rate: 100,
+  burst: 1,
+  concurrency: undefined,
+  ...more,
+});
+
+async function budgetOn(db: Pick<FreshDatabase, 'url'>, more: Partial<Declared> = {}): Promise<Budget> {
+  const pool = createPool(db.url, 2);
+  await migrate(pool);
+  const budget = new Budget(pool, declared(more), randomUUID());
+  await budget.declare();
+  onTestFinished(async () => {
+    await budget.close();
+    await pool.end();
+  });
+  return budget;
+}
+
+const reserve = async (db: FreshDatabase, wanted = 1000, weight = 1) =>
+  (
+    await db.sql(
+      `select slots, first_ms, gap_ms, wait_ms, leases::text[] as leases from evenkeel.reserve('api', $1, $2, $3, 30)`,
+      [wanted, weight, randomUUID()],
+    )
+  )[0] as {
+    slots: number;
+    first_ms: number | null;
+    gap_ms: number;
+    wait_ms: number | null;
+    leases: string[];
+  };
+
+test('four at once never get more than the rate allows, and get all of it', async () => {
+  const db = await freshDatabase();
+  const budgets = await Promise.all([1, 2, 3, 4].map(() => budgetOn(db, { rate: 400 })));
+  const [{ began }] = await db.sql('select clock_timestamp() as began');
+  const taken = await Promise.all(
+    budgets.map(budget => Promise.all(Array.from({ length: 100 }, () => budget.take()))),
+  );
+  expect(taken.flat()).toHaveLength(400);
+  // What was handed out lies behind the row's next due time, and that is at most as far as the rate went.
+  const [row] = await db.sql(
+    `select extract(epoch from tat - $1::timestamptz) * 0.985 * 400 as units, (select sum(used) from evenkeel.rate_second) as used from evenkeel.rate_limit`,
+    [began],
+  );
+  expect(row.used).toBe(400);
+  expect(Number(row.units)).toBeGreaterThanOrEqual(399);
+});
+
+test('reservations are spaced, reach a second ahead at most, and say when to ask again', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db);
+  const first = await reserve(db);
+  expect(first).toMatchObject({ wait_ms: null, leases: [] });
+  expect(first.gap_ms).toBeCloseTo(1000 / 98.5, 6);
+  expect(first.slots).toBe(99);
+  const next = await reserve(db);
+  expect(next.slots).toBeLessThan(10);
+  await until(async () => (await reserve(db)).slots === 0, { what: 'the second to be reserved' });
+  expect((await reserve(db)).wait_ms).toBeGreaterThan(0);
+});
+
+test('a heavy request takes its share of time, and the difference is settled afterwards', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 1000 });
+  expect(await reserve(db, 5, 5000)).toMatchObject({ slots: 1 });
+  expect((await reserve(db, 1, 1)).slots).toBe(0);
+  const tat = async () =>
+    Number((await db.sql('select extract(epoch from tat) as tat from evenkeel.rate_limit'))[0].tat);
+  const before = await tat();
+  await budget.release({ weight: 5000, lease: undefined }, 1060);
+  expect(await tat()).toBeCloseTo(before - 3940 / 985, 3);
+});
+
+test('a burst is given at once, and once', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db, { rate: 1, burst: 10 });
+  expect(await reserve(db, 10)).toMatchObject({ slots: 10, first_ms: 0 });
+  const after = await reserve(db, 10);
+  expect(after.slots).toBeLessThan(3);
+});
+
+test('a clock that steps back takes nothing with it, nor does a server that restarts', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db);
+  await reserve(db);
+  // An hour ago the clock said what it says in an hour.
+  await db.sql(`update evenkeel.rate_limit set reserved_at = reserved_at + interval '1 hour', tat = tat + interval '1 hour',
+    blocked_until = clock_timestamp() + interval '1 hour'`);
+  await until(async () => (await reserve(db)).slots > 0, { what: 'a reservation' });
+  await db.sql(
+    `update evenkeel.rate_limit set server_start = server_start - interval '1 day', tat = '-infinity'`,
+  );
+  const { slots, first_ms } = await reserve(db, 1);
+  expect([slots, slots === 1 ? Math.round(first_ms as number) : undefined]).toEqual([1, 1000]);
+});
+
+test('of requests at a time, a dead process gives back its own', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { concurrency: 2 });
+  const [one, two] = await Promise.all([budget.take(), budget.take()]);
+  let third: Permit | undefined;
+  void budget.take().then(permit => (third = permit));
+  expect((await reserve(db)).slots).toBe(0);
+  expect(third).toBe(undefined);
+  await budget.release(one);
+  await until(() => third, { what: 'the third to be let in' });
+  // A process that was killed.
+  await db.sql(`update evenkeel.rate_lease set expires_at = clock_timestamp() where id = $1`, [two?.lease]);
+  const again = await budget.take();
+  expect(again.lease).not.toBe(undefined);
+});
+
+test('a refusal stops everybody, costs a tenth once, and is waited out twice as long each time', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  const listener = await db.client();
+  await listener.query('listen evenkeel_limit');
+  const heard: string[] = [];
+  listener.on('notification', ({ payload }) => heard.push(payload ?? ''));
+  await budget.heard({ refused: true, waitMs: 60_000 }, '429');
+  expect((await reserve(db)).wait_ms).toBeGreaterThan(50_000);
+  await until(() => heard.length > 0, { what: 'the others to be told' });
+  expect(JSON.parse(heard[0] as string)).toEqual(['api', 60_000]);
+  const force = async () =>
+    Number((await db.sql('select evenkeel.rate_in_force(l) as rate from evenkeel.rate_limit l'))[0].rate);
+  expect(await force()).toBeGreaterThanOrEqual(90);
+  expect(await force()).toBeLessThan(92);
+  // The same moment.
+  await budget.heard({ refused: true }, '429');
+  expect(await force()).toBeLessThan(92);
+  expect(await force()).toBeGreaterThanOrEqual(90);
+  await db.sql(`update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds', in_a_row = 3`);
+  const [{ ms }] = await db.sql(`select evenkeel.limit_blocks('api', null, '429', true) as ms`);
+  expect(ms).toBe(1600);
+  await db.sql(`update evenkeel.rate_limit set refused_at = refused_at - interval '1 hour'`);
+  expect(await force()).toBe(100);
+  expect((await db.sql('select refusals::int, in_a_row from evenkeel.rate_limit'))[0]).toEqual({
+    refusals: 3,
+    in_a_row: 4,
+  });
+  await budget.heard({ refused: false }, '200');
+  expect((await db.sql('select in_a_row from evenkeel.rate_limit'))[0]).toEqual({ in_a_row: 0 });
+});
+
+test('what was reserved before a refusal is not sent after it', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 20 });
+  const sent: number[] = [];
+  const taking = Array.from({ length: 4 }, () => budget.take().then(() => sent.push(performance.now())));
+  await taking[0];
+  const at = performance.now();
+  await budget.heard({ refused: true, waitMs: 400 }, '429');
+  await Promise.all(taking);
+  expect(sent.filter(one => one > at && one < at + 399)).toEqual([]);
+  expect(sent).toHaveLength(4);
+});
+
+test('what the upstream states replaces what was declared, and is remembered', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  const force = async () =>
+    Number((await db.sql('select evenkeel.rate_in_force(l) as rate from evenkeel.rate_limit l'))[0].rate);
+  await budget.heard({ refused: false, quota: { units: 600, windowMs: 60_000 } }, '200');
+  expect(await force()).toBe(10);
+  // What is left has to last.
+  await budget.heard(
+    { refused: false, quota: { units: 600, windowMs: 60_000 }, left: { units: 30, forMs: 30_000 } },
+    '200',
+  );
+  expect(await force()).toBe(1);
+  await budget.heard(
+    {
+      refused: false,
+      quota: { units: 600, windowMs: 60_000 },
+      left: { units: 0, forMs: 30_000 },
+      waitMs: 30_000,
+    },
+    '200',
+  );
+  const [row] = await db.sql(
+    `select told_rate, refusals::int, blocked_until > clock_timestamp() + interval '25 seconds' as blocked from evenkeel.rate_limit`,
+  );
+  expect(row).toEqual({ told_rate: 0.01, refusals: 0, blocked: true });
+  await budget.declare();
+  expect(await force()).toBe(0.01);
+});
+
+test('reservations that a crash of the server forgot are not given twice', { timeout: 60_000 }, async () => {
+  const cluster = await freshCluster();
+  const budget = await budgetOn(cluster, { rate: 1000 });
+  await Promise.all(Array.from({ length: 50 }, () => budget.take()));
+  await cluster.kill();
+  await cluster.restart();
+  const pool = createPool(cluster.url, 1);
+  onTestFinished(() => pool.end());
+  const { rows } = await pool.query(
+    `select first_ms >= 990 or clock_timestamp() > pg_postmaster_start_time() + interval '1 second' as late from evenkeel.reserve('api', 1, 1, gen_random_uuid(), 30)`,
+  );
+  expect(rows).toEqual([{ late: true }]);
+});
+
+test('a limit that is closed says so to whoever waits', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 0.001 });
+  await budget.take();
+  const waiting = budget.take().catch((error: Error) => error.message);
+  await until(() => budget.waiting === 1, { what: 'it to wait' });
+  await budget.close();
+  expect(await waiting).toBe('the limit api is closed');
+  await expect(budget.take()).rejects.toThrow('closed');
+});
