@@ -7,6 +7,7 @@ import { benchHeal } from './heal.ts';
 import { benchBurst } from './capture/burst.ts';
 import { benchCounters } from './capture/counters.ts';
 import { benchStatements } from './capture/statements.ts';
+import { benchLimits } from './limits/limits.ts';
 import { type Options, readOptions } from './options.ts';
 import { type Report, type Row, merged, section } from './report.ts';
 import { type Stage, openStage } from './stage.ts';
@@ -54,6 +55,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   counters: {
     says: 'a counter cache at one rate over more and more rows, and over larger and larger groups',
     run: benchCounters,
+  },
+  limits: {
+    says: 'four processes under one limit, and an upstream that allows so many requests in any rolling second',
+    run: staged(benchLimits),
   },
   tpcc: {
     says: 'TPC-C throughput, eleven consistency conditions watched, beside the same without and beside a reader that throws all away',

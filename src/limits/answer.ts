@@ -182,12 +182,12 @@ const number = (value: unknown): number =>
       : Number.NaN;
 
 /** More than nothing; some upstreams send 0 or −1 where they have no limit. */
-export function positive(value: unknown): number | undefined {
+function positive(value: unknown): number | undefined {
   const n = number(value);
   return n > 0 && n <= 1e9 ? n : undefined;
 }
 
-export function counted(value: unknown): number | undefined {
+function counted(value: unknown): number | undefined {
   const n = number(value);
   return n >= 0 && n <= 1e9 ? n : undefined;
 }

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createPool } from '../../src/db/pool.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { Budget, type Declared, type Permit } from '../../src/limits/budget.ts';
+import { Notices } from '../../src/limits/notices.ts';
 import { freshCluster } from '../support/cluster.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { until } from '../support/wait.ts';
@@ -68,8 +69,14 @@ test('reservations are spaced, reach a second ahead at most, and say when to ask
   expect(first.slots).toBe(99);
   const next = await reserve(db);
   expect(next.slots).toBeLessThan(10);
-  await until(async () => (await reserve(db)).slots === 0, { what: 'the second to be reserved' });
-  expect((await reserve(db)).wait_ms).toBeGreaterThan(0);
+  const full = await until(
+    async () => {
+      const one = await reserve(db);
+      return one.slots === 0 ? one : undefined;
+    },
+    { what: 'the second to be reserved' },
+  );
+  expect(full.wait_ms).toBeGreaterThan(0);
 });
 
 test('a heavy request takes its share of time, and the difference is settled afterwards', async () => {
@@ -221,4 +228,39 @@ test('a limit that is closed says so to whoever waits', async () => {
   await budget.close();
   expect(await waiting).toBe('the limit api is closed');
   await expect(budget.take()).rejects.toThrow('closed');
+});
+
+test('a refusal that one process meets stops what others have reserved', async () => {
+  const db = await freshDatabase();
+  const [one, two] = await Promise.all([budgetOn(db, { rate: 20 }), budgetOn(db, { rate: 20 })]);
+  const heard: number[] = [];
+  const notices = new Notices(db.url, (name, ms) => {
+    heard.push(ms);
+    if (name === two.name) two.block(ms);
+  });
+  notices.start();
+  onTestFinished(() => notices.stop());
+  const listening = `select from pg_stat_activity where datname = current_database() and query = 'listen evenkeel_limit'`;
+  await until(async () => (await db.sql(listening)).length > 0, { what: 'it to listen' });
+  await db.sql(
+    `select pg_notify('evenkeel_limit', x) from unnest(array['', '{}', '["api",-1]', '["api","x"]']) x`,
+  );
+  let sent = 0;
+  const taking = Array.from({ length: 3 }, () => two.take().then(() => sent++));
+  await taking[0];
+  await one.heard({ refused: true, waitMs: 1_000 }, '429');
+  await until(() => heard.length > 0, { what: 'the other to hear of it' });
+  const before = sent;
+  const [{ blocked }] = await db.sql(
+    'select extract(epoch from blocked_until - clock_timestamp()) * 1000 as blocked from evenkeel.rate_limit',
+  );
+  expect([heard, Number(blocked) > 0 ? sent : before]).toEqual([[1_000], before]);
+  await Promise.all(taking);
+  // And it listens again where its connection was cut.
+  await db.sql(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'evenkeel limits' and datname = current_database()`,
+  );
+  await until(async () => (await db.sql(listening)).length > 0, { what: 'it to listen again' });
+  await db.sql(`select pg_notify('evenkeel_limit', '["other",5]')`);
+  await until(() => heard.includes(5), { what: 'it to hear again' });
 });
