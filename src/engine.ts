@@ -8,6 +8,7 @@ import type { Invariant } from './declare/invariant.ts';
 import { find } from './find/find.ts';
 import { Finder } from './find/finder.ts';
 import { recheck } from './find/recheck.ts';
+import { askReported } from './find/reported.ts';
 import { Healers } from './heal/healers.ts';
 import { expire } from './journal/expire.ts';
 import { journal } from './journal/record.ts';
@@ -119,6 +120,7 @@ export async function createEngine(
     new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),
     new Service('expire', 60_000, log, () => expire(pool, config.journalKeepMs)),
     new Service('gate', 5_000, log, () => gate.open()),
+    new Service('reported', 500, log, () => askReported(pool, bindings.own, limitMs)),
   ];
 
   let closed: Promise<void> | undefined;

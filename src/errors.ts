@@ -8,7 +8,10 @@ export const errors = {
   'empty-header-key': { hint: 'Give the key a value, or leave the line out.', retry: false },
   'missing-header-key': { hint: 'Every invariant needs `evenkeel`, `says` and `on`.', retry: false },
   'bad-header-value': { hint: 'See the table of keys in docs/invariants.md.', retry: false },
-  'bad-remedy': { hint: 'Remedies are set, insert, remove and park; see docs/invariants.md.', retry: false },
+  'bad-remedy': {
+    hint: 'Remedies are set, insert, remove, park and claim; see docs/invariants.md.',
+    retry: false,
+  },
   'bad-definition': {
     hint: 'invariant(name, { says, on, should | broken, … }); see docs/invariants.md.',
     retry: false,

@@ -1,6 +1,6 @@
 /** The public door: what a file in `invariants/` imports. */
 export { invariant } from './declare/invariant.ts';
-export { insert, park, remove, set } from './declare/remedy.ts';
+export { claim, insert, park, remove, set } from './declare/remedy.ts';
 export { sql } from './declare/sql.ts';
 export type { Definition, Governed, Heal, Invariant } from './declare/invariant.ts';
 export type { Literal } from './declare/literal.ts';

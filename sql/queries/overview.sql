@@ -13,7 +13,7 @@ select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.re
        p.opened, p.cleared, p.healed, p.written, c.carriers, c.older
   from evenkeel.invariant i
  cross join lateral (
-   select count(*) filter (where state = 'open')::int as open, count(*) filter (where state = 'approved')::int as approved,
+   select count(*) filter (where state in ('open', 'claimed'))::int as open, count(*) filter (where state = 'approved')::int as approved,
           count(*) filter (where state = 'parked')::int as parked, count(*) filter (where state = 'undone')::int as undone,
           count(*) filter (where state = 'held')::int as held
      from evenkeel.violation where invariant = i.name) v

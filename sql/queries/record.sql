@@ -38,7 +38,8 @@ with right_now as (
      set kind = o.kind, evidence = o.evidence, wanted = o.wanted, changed_at = clock_timestamp(),
          cause = coalesce(v.cause, o.cause),
          state = case when v.state in ('undone', 'held') then o.state else v.state end,
-         due_at = case when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
+         due_at = case when v.state = 'claimed' then v.due_at
+                       when clock_timestamp() < v.opened_at + 10 * make_interval(secs => $7::float8 / 1000)
                        then o.due_at else least(v.due_at, o.due_at) end
     from other o where v.id = o.id
 ), opened as (

@@ -1,3 +1,4 @@
+import { writes } from '../declare/remedy.ts';
 import {
   type Column,
   type Relation,
@@ -25,7 +26,7 @@ export async function governed(tx: Tx, invariant: Invariant): Promise<Relation> 
       },
     );
   }
-  if (invariant.heal.some(remedy => remedy.do !== 'park') && !['r', 'p'].includes(table.kind)) {
+  if (invariant.heal.some(writes) && !['r', 'p'].includes(table.kind)) {
     throw new EvenkeelError('not-writable', `${table.quoted} is not a table, so its rows can't be healed`, {
       place: invariant.place,
     });

@@ -1,3 +1,4 @@
+import { writes } from '../declare/remedy.ts';
 import { type Column, type Relation, namesOneRow, primaryKey } from '../catalog/relation.ts';
 import { type Tx, quote } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
@@ -86,7 +87,7 @@ export async function appendTables(
 
 /** A remedy needs a key that names one row. @throws key-not-unique */
 export function requireOneRow(invariant: Invariant, table: Relation, key: readonly Column[]): void {
-  if (invariant.heal.every(remedy => remedy.do === 'park')) return;
+  if (!invariant.heal.some(writes)) return;
   if (
     namesOneRow(
       table,

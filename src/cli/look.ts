@@ -129,6 +129,7 @@ function wouldBe(bound: Bound, violation: Violation): Would {
 
 function whyShown({ invariant }: Bound, { kind, present, key }: Violation): string {
   if (invariant.heal.length === 0) return 'no remedy is declared';
+  if (invariant.heal.some(remedy => remedy.do === 'claim')) return 'a program claims it';
   if (kind === 'broken' && !present) return 'there is no such row of the governed table';
   if (key.includes(null)) return 'a part of its key is NULL';
   if (kind === 'differs' && invariant.heal.some(remedy => remedy.do === 'set'))

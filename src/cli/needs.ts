@@ -41,6 +41,7 @@ function draft(needs: Map<string, Draft>, relation: Relation, { name }: Bound): 
 function write(need: Draft, { invariant, table, key, columns, sets }: Bound): void {
   const verbs = new Set(invariant.heal.map(remedy => remedy.do));
   verbs.delete('park');
+  verbs.delete('claim');
   if (verbs.size === 0) return;
   const own = columns.flatMap(({ own }) => (own ? [own.name] : []));
   add(

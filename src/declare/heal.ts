@@ -1,7 +1,7 @@
 import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { Reader } from './names.ts';
-import { insert, park, remove, set, type Remedy } from './remedy.ts';
+import { claim, insert, park, remove, set, type Remedy } from './remedy.ts';
 
 /** Words that people bring from SQL and elsewhere, and what says the same here. */
 const instead: Record<string, string> = {
@@ -36,6 +36,8 @@ function remedy(reader: Reader): Remedy {
       return ends ? insert() : append(reader);
     case 'remove':
       return remove();
+    case 'claim':
+      return claim();
     case 'park': {
       const reason = /^[^;]*/.exec(reader.text.slice(reader.at))![0];
       if (reason === '') throw new Fault('park needs a reason: it is what a person reads', { at: start });
@@ -44,7 +46,9 @@ function remedy(reader: Reader): Remedy {
     }
     default: {
       const better = Object.hasOwn(instead, word.toLowerCase()) ? instead[word.toLowerCase()] : undefined;
-      const meant = better ? `; write ${better}` : didYouMean(word, ['set', 'insert', 'remove', 'park']);
+      const meant = better
+        ? `; write ${better}`
+        : didYouMean(word, ['set', 'insert', 'remove', 'park', 'claim']);
       throw new Fault(`unknown remedy '${word}'${meant}`, { at: start });
     }
   }

@@ -16,7 +16,12 @@ export type Remedy =
   | { readonly do: 'insert' }
   | { readonly do: 'append'; readonly table: string; readonly columns: readonly string[] }
   | { readonly do: 'remove' }
-  | { readonly do: 'park'; readonly reason: string };
+  | { readonly do: 'park'; readonly reason: string }
+  | { readonly do: 'claim' };
+
+/** Do we write it? A person decides what is parked, and a program what it claims. */
+export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: 'park' } | { do: 'claim' }> =>
+  remedy.do !== 'park' && remedy.do !== 'claim';
 
 type Does<Verb extends Remedy['do']> = Extract<Remedy, { do: Verb }>;
 
@@ -61,6 +66,11 @@ export function park(reason: string): Does<'park'> {
     if (reason.trim() === '') throw new Fault('park needs a reason: it is what a person reads');
     return { do: 'park', reason: sentence(reason) };
   });
+}
+
+/** Any program fetches its violations with `select * from evenkeel.claim('invariant', n)` and says what became of them. */
+export function claim(): Does<'claim'> {
+  return Object.freeze({ do: 'claim' });
 }
 
 function made<R extends Remedy>(maker: (...args: never[]) => Remedy, make: () => R): R {

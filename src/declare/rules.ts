@@ -10,10 +10,13 @@ export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'h
   };
   const does = (verb: Remedy['do']) => heal.some(remedy => remedy.do === verb);
 
-  for (const verb of ['set', 'insert', 'remove', 'park'] as const) {
+  for (const verb of ['set', 'insert', 'remove', 'park', 'claim'] as const) {
     const times = heal.filter(remedy => remedy.do === verb).length;
     if (times > 1)
       say('heal', `${verb} is named ${times === 2 ? 'twice' : `${times} times`}`, 'Name each remedy once.');
+  }
+  if (does('claim') && heal.length > 1) {
+    say('heal', 'claim leaves it to a program, so it stands alone', 'Leave out claim, or the others.');
   }
   if (does('assign')) {
     say(

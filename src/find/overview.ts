@@ -72,7 +72,7 @@ export interface Standing {
   readonly guard: number | null;
   readonly state: keyof typeof standings;
   readonly why: string | null;
-  /** Violations by state; `open` includes those that haven't lasted their grace yet. */
+  /** Violations by state; `open` includes those that haven't lasted their grace yet, and those that a program claims. */
   readonly open: number;
   readonly approved: number;
   readonly parked: number;

@@ -73,7 +73,10 @@ export class Healers {
    */
   async round(): Promise<number> {
     let total = 0;
-    const own = this.#bindings.own;
+    // What programs claim is theirs.
+    const own = this.#bindings.own.filter(
+      ({ invariant }) => !invariant.heal.some(({ do: verb }) => verb === 'claim'),
+    );
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),

@@ -1,3 +1,4 @@
+import { writes } from '../declare/remedy.ts';
 import type { Bound } from '../ask/bind.ts';
 import { writesTo } from './plan.ts';
 
@@ -24,7 +25,7 @@ export function inOrder(bounds: readonly Bound[]): Bound[] {
 export const feeds = (a: Bound, b: Bound): boolean => writesInto(a, b) && !writesInto(b, a);
 
 function writesInto(a: Bound, b: Bound): boolean {
-  if (a.invariant.heal.every(remedy => remedy.do === 'park')) return false;
+  if (!a.invariant.heal.some(writes)) return false;
   const written = writesTo(a);
   return b.scope.reads.some(({ oid }) => written.has(oid));
 }

@@ -1,8 +1,8 @@
 import type { Bound } from '../ask/bind.ts';
 import type { Violation } from '../ask/ask.ts';
-import type { Remedy } from '../declare/remedy.ts';
+import { type Remedy, writes as isWritten } from '../declare/remedy.ts';
 
-export type Write = Exclude<Remedy, { do: 'park' } | { do: 'assign' }>;
+export type Write = Exclude<Remedy, { do: 'park' } | { do: 'assign' } | { do: 'claim' }>;
 
 /** What is to be done about one violation: writes, a person, or nothing (its case has no remedy: it is shown). */
 export type Plan =
@@ -17,7 +17,7 @@ export function planFor(bound: Bound, violation: Violation): Plan {
   const park = heal.find(remedy => remedy.do === 'park');
   const otherwise: Plan = park ? { do: 'park', why: park.reason } : { do: 'show' };
   if (violation.kind === 'broken') {
-    const writes = heal.filter((remedy): remedy is Write => remedy.do !== 'park' && remedy.do !== 'assign');
+    const writes = heal.filter((remedy): remedy is Write => isWritten(remedy) && remedy.do !== 'assign');
     if (writes.length === 0) return otherwise;
     return violation.present ? { do: 'write', writes } : { do: 'show' };
   }

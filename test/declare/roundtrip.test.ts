@@ -33,6 +33,7 @@ const set: fc.Arbitrary<Remedy> = fc
   .map(columns => ({ do: 'set', columns }));
 const insert: fc.Arbitrary<Remedy> = fc.constant({ do: 'insert' });
 const remove: fc.Arbitrary<Remedy> = fc.constant({ do: 'remove' });
+const claim: fc.Arbitrary<Remedy> = fc.constant({ do: 'claim' });
 const park: fc.Arbitrary<Remedy> = words.map(reason => ({ do: 'park', reason }));
 const append: fc.Arbitrary<Remedy> = fc.record({ do: fc.constant('append' as const), table, columns: names });
 const some = (...remedies: fc.Arbitrary<Remedy>[]) =>
@@ -44,7 +45,7 @@ const shape = fc.oneof(
   fc.record({ form: fc.constant('should' as const), heal: some(set, insert, remove, park) }),
   fc.record({
     form: fc.constant('broken' as const),
-    heal: fc.oneof(some(append, append, set), some(append, remove), some(park)),
+    heal: fc.oneof(some(append, append, set), some(append, remove), some(park), some(claim)),
   }),
 );
 

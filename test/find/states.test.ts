@@ -93,6 +93,29 @@ test('the ledger goes every way that is listed, and no other', async () => {
   await quietly('update t set b = 18 where id = 9');
   await healing.once();
 
+  // A program claims: one comes right, one is reported, one is held, one is handed out too often.
+  await db.sql('create table u (id int primary key, a int); insert into u select generate_series(1, 4), 0');
+  const claiming = keelOn(db, {
+    mine: `-- evenkeel: broken\n-- says: a is 1\n-- on: u\n-- heal: claim\n-- mode: heal\n-- guard: none\n-- grace: 0s\nselect id, a from u where a <> 1`,
+  });
+  await claiming.once();
+  const [{ id: yes }] = await db.sql(
+    `select id from evenkeel.violation where invariant = 'mine' order by id desc`,
+  );
+  await approve(db.pool, [yes], 'ann');
+  const claimed = await db.sql(`select id, key from evenkeel.claim('mine', 4)`);
+  const [done, failed, kept, often] = claimed;
+  await db.sql('update u set a = 1 where id = $1', [done.key[0]]);
+  await db.sql(`select evenkeel.report($1, 'failed')`, [failed.id]);
+  await holdSubject(db.pool, { invariant: 'mine', key: kept.key }, 'ann');
+  await claiming.once();
+  await db.sql(`select evenkeel.report($1, 'done')`, [often.id]);
+  await db.sql(
+    `update evenkeel.violation set reported_at = null, claims = 5, due_at = now() - interval '1 s' where id = $1`,
+    [often.id],
+  );
+  await db.sql(`select evenkeel.claim('mine')`);
+
   const went = new Set((await db.sql('select distinct f, t from way')).map(({ f, t }) => `${f} → ${t}`));
   const listed = new Set(transitions.map(({ from, to }) => `${from} → ${to}`));
   // A state that is written again is no way of its own, but where it is listed.
