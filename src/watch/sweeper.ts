@@ -10,6 +10,7 @@ import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Pace, nextPace } from './chunk.ts';
 import { Duty } from './duty.ts';
+import { Horizon } from './horizon.ts';
 import { type Leader, leaseSeconds } from './leader.ts';
 import type { Lease } from './lease.ts';
 import { noteStale } from './progress.ts';
@@ -37,6 +38,7 @@ export interface SweeperParts {
 export class Sweeper {
   readonly #parts: SweeperParts;
   readonly #duty: Duty;
+  readonly #horizon: Horizon;
   readonly #paces = new Map<string, Pace>();
   readonly #walker: Service;
   #turn = 0;
@@ -46,6 +48,7 @@ export class Sweeper {
   constructor(parts: SweeperParts) {
     this.#parts = parts;
     this.#duty = new Duty(parts.primary, parts.config.sweepDuty);
+    this.#horizon = new Horizon(parts.primary, parts.pool);
     this.#walker = new Service('sweep', 200, parts.log, () => this.#step());
   }
 
@@ -67,7 +70,9 @@ export class Sweeper {
     for (const bound of bindings.own) {
       let done = false;
       while (!done) {
-        done = (await this.#chunk(bound, await this.#lead())).done;
+        const chunk = await this.#chunk(bound, await this.#lead());
+        done = chunk.done;
+        if (chunk.tired) await delay(100);
       }
     }
     await leader.drop();
@@ -153,6 +158,8 @@ export class Sweeper {
     const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
     try {
+      // Others have their turn meanwhile: a replica may be hours behind.
+      if (!(await this.#horizon.reached(bound.name, progress))) return { ms: 100, done: false, tired: true };
       const chunk = await sweepChunk(pool, bound, progress, pace);
       const next = chunk.cursor ? nextPace(pace, chunk.ms) : pace;
       this.#paces.set(bound.name, next);

@@ -9,6 +9,7 @@ import { unready } from '../../../src/watch/capture/slot/readiness.ts';
 import { removeSlots } from '../../../src/watch/capture/slot/slot.ts';
 import { freshCluster } from '../../support/cluster.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/database.ts';
+import { own } from '../../support/standby.ts';
 import { until } from '../../support/wait.ts';
 import { Notes, prepare, slots, telling, watchedOf } from './telling.ts';
 
@@ -201,13 +202,3 @@ test('a role that owns nothing and is no superuser reads what was published for 
   await db.sql('update t set id = 2');
   await capture.stop();
 });
-
-/** The database `postgres` of a server of a test's own. */
-function own(url: string): FreshDatabase {
-  const pool = new pg.Pool({ connectionString: url, max: 5 });
-  pool.on('error', () => undefined);
-  onTestFinished(() => pool.end());
-  const never = () => Promise.reject(new Error('not here'));
-  const sql = async (text: string, params?: unknown[]) => (await pool.query(text, params)).rows;
-  return { url, name: 'postgres', pool, sql, client: never, drop: never };
-}
