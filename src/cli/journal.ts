@@ -34,11 +34,13 @@ export async function run({ given, config, out, shown }: Call): Promise<0> {
 }
 
 /** What isn't here was not wrong, or wasn't found: how sure is that? */
-function complete({ at, verifiedAt, position, provedAt, escapes }: Sureness): string {
+function complete({ at, kind, verifiedAt, position, provedAt, escapes }: Sureness): string {
   const where = position === null ? '' : ` (${position})`;
   return [
     verifiedAt === null
-      ? 'changes are found by sweeps'
+      ? kind === 'sweeps'
+        ? 'changes are found by sweeps'
+        : 'no change was looked at yet'
       : `changes looked at up to ${between(verifiedAt, at)} ago${where}`,
     provedAt === null
       ? 'not every row was looked at yet'

@@ -170,14 +170,14 @@ export async function causes(pool: Pool, name: string): Promise<CauseCount[]> {
 /** How sure one may be that the ledger and the journal are complete. */
 export interface Sureness {
   readonly at: Date;
+  /** How changes are told. */
+  readonly kind: Capturing['kind'];
   /** Changes committed until then were looked at; null: not captured, or none yet. */
   readonly verifiedAt: Date | null;
   /** The LSN that belongs to it, with a slot. */
   readonly position: string | null;
   /** Every row was looked at since then; null: not yet. */
   readonly provedAt: Date | null;
-  /** About so many keys changed in a burst; the ranges that hold them are swept, and weren't looked at yet. */
-  readonly ranged: number;
   /** Violations that only a sweep found although capture should have told of them. */
   readonly escapes: number;
 }
@@ -185,7 +185,7 @@ export interface Sureness {
 /** Of one invariant, or of all in force: then the least sure of them counts. */
 export async function sureness(pool: Pool, name?: string): Promise<Sureness> {
   const { rows } = await pool.query<Sureness>(
-    `select clock_timestamp() as at,
+    `select clock_timestamp() as at, (select kind from evenkeel.capture) as kind,
             case when bool_and(i.verified_at is not null) then min(i.verified_at) end as "verifiedAt",
             (select ${position} from evenkeel.capture) as position,
             case when bool_and(i.proved_at is not null) then min(i.proved_at) end as "provedAt",
