@@ -8,7 +8,7 @@ import type { Suspect } from '../watch/suspects.ts';
 import type { LookUp, Tracer, Watch } from '../watch/tracer.ts';
 import { look } from './find.ts';
 import { Pace } from './pace.ts';
-import { snapshotOf } from './snapshot.ts';
+import { snapshotOf, visibleNow } from './snapshot.ts';
 
 export interface FinderParts {
   readonly pool: Pool;
@@ -129,6 +129,11 @@ export class Finder {
     const { bound, keys } = watch;
     const began = performance.now();
     const suspects = keys.take(this.#size(watch), began, visible);
+    // Hot keys are told again all the time: since the round began, too. Whoever went by that snapshot would never see all of it.
+    if (keys.early && suspects.length < this.#size(watch)) {
+      const now = await visibleNow(tx);
+      suspects.push(...keys.take(this.#size(watch) - suspects.length, performance.now(), now));
+    }
     if (suspects.length === 0) return 0;
     const looked = { watch, suspects, until: 0 };
     round.looks.push(looked);

@@ -46,6 +46,7 @@ export class Suspects {
   /** Keys that a sweep asks at the moment, and that capture hasn't told. */
   #swept: Set<string> | undefined;
   #known: Least | undefined;
+  #early = false;
 
   get size(): number {
     return this.#waiting.size + this.#asking.size;
@@ -91,18 +92,24 @@ export class Suspects {
   /** At most `n` that don't rest and whose changes can be seen; they count as unfinished until `done` or `back`. */
   take(n: number, now: number, visible: (xid: string) => boolean): Suspect[] {
     const taken: Suspect[] = [];
+    this.#early = false;
     for (const one of this.#waiting.values()) {
       if (taken.length === n) break;
       if ((this.#resting.get(one.id) ?? 0) > now || this.#asking.has(one.id)) continue;
-      if (!visible(one.cause.xid)) continue;
       if (one.unseen.length > 0) one.unseen = one.unseen.filter(xid => !visible(xid));
-      if (one.unseen.length === 0) taken.push(one);
+      if (one.unseen.length === 0 && visible(one.cause.xid)) taken.push(one);
+      else this.#early = true;
     }
     for (const one of taken) {
       this.#waiting.delete(one.id);
       this.#asking.set(one.id, one);
     }
     return taken;
+  }
+
+  /** The last `take` passed some over, since it couldn't see what changed them. */
+  get early(): boolean {
+    return this.#early;
   }
 
   /** Is there any that doesn't rest? */

@@ -1,5 +1,6 @@
 /** Nothing that was told is forgotten: captures that change, leaders that come and go, looks that fail. */
 import { randomUUID } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
@@ -396,3 +397,37 @@ test('a long line of one invariant does not hold up another', async () => {
   await finder.round();
   expect(tracer.of('cheap')?.keys.size).toBe(0);
 });
+
+test('a key that is told again while a round runs is looked at all the same', async () => {
+  const { db, pool, ready, xid, tracer, bindings, log, swept } = await scene({ double: double() }, table());
+  const capture = await ready();
+  await swept();
+  const change = (what: string) => xid(`update t set ${what} where id = 7 returning`);
+  capture.tell(await change('b = 0'), [7]);
+  let again = 0;
+  // After the round's first look at what can be seen, as hot keys are in every round.
+  const hot = (tx: PoolClient) =>
+    new Proxy(tx, {
+      get: (of, name) => {
+        if (name !== 'query') return bound(of, name);
+        return async (text: unknown, ...rest: unknown[]) => {
+          const result: unknown = await (of.query as (...args: unknown[]) => unknown)(text, ...rest);
+          if (String(text).includes('as listed') && again++ === 0) capture.tell(await change('a = a'), [7]);
+          return result;
+        };
+      },
+    });
+  const slow = new Proxy(pool, {
+    get: (of, name) => (name === 'connect' ? async () => hot(await of.connect()) : bound(of, name)),
+  });
+  const fail = (name: string, error: unknown) => bindings.fail(name, error);
+  const finder = new Finder({ pool: slow, tracer, log, limitMs: 5_000, opened: () => {}, fail });
+  await finder.round();
+  expect([again, tracer.size]).toEqual([1, 0]);
+  expect(await db.sql('select key from evenkeel.violation')).toEqual([{ key: ['7'] }]);
+});
+
+function bound(of: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(of, name);
+  return typeof value === 'function' ? value.bind(of) : value;
+}
