@@ -1,5 +1,5 @@
 /**
- * What looking may cost the service: a share u of one connection's time, from 15 % while the server is busy to 50 % while
+ * What looking may cost the service: a share u of one connection's time, from 15 % while the server is busy to 45 % while
  * it is idle. How busy it is shows in how long a trivial statement usually takes, beside the quickest one seen: additive
  * increase, multiplicative decrease.
  */
@@ -12,12 +12,13 @@ export class Pace {
 
   /** A trivial statement took `ms`. */
   felt(ms: number): void {
-    // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core.
+    // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core. Twice the
+    // quickest is usual at half load already: to give way there means to fall behind by seconds, and larger rounds are no smaller a load.
     this.#quickest = Math.min(ms, this.#quickest * 1.0002);
     this.#lately.push(ms);
     if (this.#lately.length > samples) this.#lately.shift();
     const usual = this.#lately.toSorted((a, b) => a - b)[this.#lately.length >> 1] ?? ms;
-    const idle = usual < 2 * this.#quickest + 0.1;
+    const idle = usual < 3 * this.#quickest + 0.2;
     this.#share = idle ? Math.min(most, this.#share + 0.02) : Math.max(least, this.#share / 2);
   }
 
@@ -36,7 +37,7 @@ export class Pace {
   }
 }
 const least = 0.15;
-const most = 0.5;
+const most = 0.45;
 const longest = 2_000;
 const samples = 15;
 /** Changes that come within so many milliseconds are looked at together. */
