@@ -50,7 +50,6 @@ declare
   l evenkeel.rate_limit;
   now timestamptz;
   rate double precision;
-  gap interval;
   start timestamptz;
   free int;
   ahead constant interval := '1 second';
@@ -67,7 +66,6 @@ begin
   end if;
   if l.server_start <> pg_postmaster_start_time() then l.tat := greatest(l.tat, l.server_start, now + ahead); end if;
   rate := 0.985 * evenkeel.rate_in_force(l);
-  gap := make_interval(secs => weight / rate);
   start := greatest(l.tat, now - make_interval(secs => greatest(0, l.burst - weight) / rate), l.blocked_until);
   slots := 0;
   gap_ms := 1000 * weight / rate;
@@ -75,7 +73,7 @@ begin
   if start > now + ahead then
     wait_ms := 1000 * extract(epoch from start - now - ahead);
   else
-    slots := least(wanted, 1 + floor(extract(epoch from now + ahead - start) / extract(epoch from gap))::int);
+    slots := least(wanted, 1 + floor(least(1e6, extract(epoch from now + ahead - start) * rate / weight))::int);
     if l.concurrency is not null then
       select greatest(0, l.concurrency - count(*)) into free from evenkeel.rate_lease
        where rate_limit = of and expires_at > now;
@@ -87,7 +85,7 @@ begin
     end if;
     if slots > 0 then
       first_ms := greatest(0, 1000 * extract(epoch from start - now));
-      l.tat := greatest(start, l.tat) + slots * gap;
+      l.tat := greatest(start, l.tat) + make_interval(secs => slots * weight / rate);
       insert into evenkeel.rate_second as s values (of, date_trunc('second', now), slots * weight)
         on conflict (rate_limit, second) do update set used = s.used + excluded.used;
     end if;

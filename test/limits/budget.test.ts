@@ -91,6 +91,12 @@ test('a heavy request takes its share of time, and the difference is settled aft
   expect(await tat()).toBeCloseTo(before - 3940 / 985, 3);
 });
 
+test('a limit of more units a second than a clock can tell apart', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db, { rate: 1e8 });
+  expect(await reserve(db, 100)).toMatchObject({ slots: 100 });
+});
+
 test('a burst is given at once, and once', async () => {
   const db = await freshDatabase();
   await budgetOn(db, { rate: 1, burst: 10 });
