@@ -1,5 +1,6 @@
 /** One of several processes that send as much as they may, under one limit: `caller.js database upstream name rate dialect`. */
 import { randomUUID } from 'node:crypto';
+import { createLog } from '../../src/log.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { type Dialect, readAnswer } from '../../src/limits/answer.ts';
 import { Budget } from '../../src/limits/budget.ts';
@@ -21,7 +22,7 @@ async function send(): Promise<void> {
 }
 
 process.on('disconnect', () => process.exit());
-const notices = new Notices(database, (of, ms) => {
+const notices = new Notices(database, createLog('quiet'), (of, ms) => {
   if (of === name) budget.block(ms);
 });
 notices.start();

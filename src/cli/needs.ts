@@ -1,3 +1,4 @@
+import { writes } from '../declare/remedy.ts';
 import type { Need } from '../catalog/grants.ts';
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
 import { type Tx, quote } from '../db/pool.ts';
@@ -39,9 +40,7 @@ function draft(needs: Map<string, Draft>, relation: Relation, { name }: Bound): 
 }
 
 function write(need: Draft, { invariant, table, key, columns, sets }: Bound): void {
-  const verbs = new Set(invariant.heal.map(remedy => remedy.do));
-  verbs.delete('park');
-  verbs.delete('claim');
+  const verbs = new Set<string>(invariant.heal.filter(writes).map(remedy => remedy.do));
   if (verbs.size === 0) return;
   const own = columns.flatMap(({ own }) => (own ? [own.name] : []));
   add(

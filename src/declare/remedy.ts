@@ -23,6 +23,9 @@ export type Remedy =
 export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: 'park' } | { do: 'claim' }> =>
   remedy.do !== 'park' && remedy.do !== 'claim';
 
+/** Is it left to programs? */
+export const isClaimed = (heal: readonly Remedy[]): boolean => heal.some(remedy => remedy.do === 'claim');
+
 type Does<Verb extends Remedy['do']> = Extract<Remedy, { do: Verb }>;
 
 /** Updates the governed row with the columns of the result: all of them, or those named. */

@@ -6,9 +6,10 @@ import { forgetLooked } from '../watch/progress.ts';
 import { lookUp } from '../watch/scope/keys.ts';
 import type { Suspect } from '../watch/suspects.ts';
 import type { LookUp, Tracer, Watch } from '../watch/tracer.ts';
+import { visibleNow } from '../watch/visible.ts';
 import { look } from './find.ts';
 import { Pace } from './pace.ts';
-import { snapshotOf, visibleNow } from './snapshot.ts';
+import { snapshotOf } from './snapshot.ts';
 
 export interface FinderParts {
   readonly pool: Pool;

@@ -21,9 +21,3 @@ export async function snapshotOf(tx: Tx): Promise<Seen> {
   const { snapshot = '', listed = [] } = rows[0] ?? {};
   return { visible: visibleIn(snapshot), listed: new Set(listed) };
 }
-
-/** The same, later: what can be seen from now on. */
-export async function visibleNow(tx: Tx): Promise<Seen['visible']> {
-  const { rows } = await tx.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
-  return visibleIn(rows[0]?.snapshot ?? '');
-}

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
+import { isClaimed } from '../declare/remedy.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
@@ -74,9 +75,7 @@ export class Healers {
   async round(): Promise<number> {
     let total = 0;
     // What programs claim is theirs.
-    const own = this.#bindings.own.filter(
-      ({ invariant }) => !invariant.heal.some(({ do: verb }) => verb === 'claim'),
-    );
+    const own = this.#bindings.own.filter(({ invariant }) => !isClaimed(invariant.heal));
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),

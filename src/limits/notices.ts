@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { Log } from '../log.ts';
+import { Service } from '../service.ts';
 
 /** A connection that ended is made again after so long; ms. */
 const againMs = 1_000;
@@ -12,50 +13,46 @@ const againMs = 1_000;
 export class Notices {
   readonly #url: string;
   readonly #heard: (name: string, ms: number) => void;
-  readonly #stopping = new AbortController();
+  readonly #service: Service;
   #client: pg.Client | undefined;
-  #running: Promise<void> | undefined;
 
   /** @param heard a limit's name, and how long nobody may send; ms */
-  constructor(url: string, heard: (name: string, ms: number) => void) {
+  constructor(url: string, log: Log, heard: (name: string, ms: number) => void) {
     this.#url = url;
     this.#heard = heard;
+    this.#service = new Service('limits', againMs, log, () => this.#listen());
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#service.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    const stopped = this.#service.stop();
     await this.#client?.end().catch(() => {});
-    await this.#running;
+    await stopped;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const client = new pg.Client({
-        connectionString: this.#url,
-        application_name: 'evenkeel limits',
-        keepAlive: true,
-        connectionTimeoutMillis: 10_000,
-      });
-      this.#client = client;
-      const ended = new Promise<void>(resolve => {
-        client.once('end', resolve);
-        client.once('error', () => resolve());
-      });
-      client.on('notification', ({ payload }) => this.#told(payload ?? ''));
-      try {
-        await client.connect();
-        await client.query('listen evenkeel_limit');
-        await ended;
-      } catch {
-        // The next try says it again; nothing is lost meanwhile but speed.
-      }
+  /** Until the connection ends. */
+  async #listen(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'evenkeel limits',
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+    });
+    this.#client = client;
+    const ended = new Promise<void>(resolve => {
+      client.once('end', resolve);
+      client.on('error', () => resolve());
+    });
+    client.on('notification', ({ payload }) => this.#told(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query('listen evenkeel_limit');
+      await ended;
+    } finally {
       await client.end().catch(() => {});
-      if (!signal.aborted) await delay(againMs, undefined, { signal }).catch(() => {});
     }
   }
 

@@ -52,16 +52,22 @@ export const presets = {
   'anthropic-output-tokens': anthropic('output-tokens'),
 } as const satisfies Readonly<Record<string, Preset>>;
 
-/** A minute's limit; the reset is a Go duration until everything is replenished. */
-function openai(unit: string): Preset {
-  const names = ['limit', 'remaining', 'reset'].map(name => `x-ratelimit-${name}-${unit}`);
-  return { names: names as unknown as [string, string, string], windowMs: minute, resetIs: 'full' };
+/** A minute's limit, whose reset says when all of it is replenished. */
+function perMinute(header: (name: 'limit' | 'remaining' | 'reset') => string): Preset {
+  return {
+    names: [header('limit'), header('remaining'), header('reset')],
+    windowMs: minute,
+    resetIs: 'full',
+  };
 }
 
-/** A minute's limit, replenished all the time; the reset is RFC 3339. */
+/** Resets are Go durations. */
+function openai(unit: string): Preset {
+  return perMinute(name => `x-ratelimit-${name}-${unit}`);
+}
+/** Resets are RFC 3339. */
 function anthropic(unit: string): Preset {
-  const names = ['limit', 'remaining', 'reset'].map(name => `anthropic-ratelimit-${unit}-${name}`);
-  return { names: names as unknown as [string, string, string], windowMs: minute, resetIs: 'full' };
+  return perMinute(name => `anthropic-ratelimit-${unit}-${name}`);
 }
 
 function bucket(text: string | null): Omit<Told, 'refused'> | undefined {

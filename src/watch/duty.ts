@@ -25,7 +25,7 @@ export class Duty {
         ? Math.max(this.#share / 2, this.#most / 16)
         : Math.min(this.#share + 0.02, this.#most);
     }
-    const share = times === 1 ? this.#share : Math.max(this.#share, Math.min(0.5, this.#share * times));
+    const share = Math.max(this.#share, Math.min(0.5, this.#share * times));
     return (ms * (1 - share)) / share;
   }
 

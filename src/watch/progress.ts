@@ -4,7 +4,7 @@ import { type Pool, arrayText } from '../db/pool.ts';
 import type { Capture, Position } from './capture/capture.ts';
 import type { Cause, Held, Loaded, Suspect } from './suspects.ts';
 import type { Mark } from './tracer.ts';
-import { visibleIn } from './visible.ts';
+import { visibleIn, visibleNow } from './visible.ts';
 
 /** What the watcher leaves in the database: how it captures, up to where, and what must not be forgotten. */
 
@@ -69,8 +69,7 @@ export async function noteStale(
   stale: ReadonlyMap<string, Mark>,
 ): Promise<ReadonlyMap<string, Mark>> {
   if (stale.size === 0) return stale;
-  const { rows } = await pool.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
-  const visible = visibleIn(rows[0]?.snapshot ?? '');
+  const visible = await visibleNow(pool);
   const ready = new Map([...stale].filter(([, { xids }]) => [...xids].every(visible)));
   await pool.query(
     `with covered as (delete from evenkeel.range where invariant = any($1))

@@ -126,7 +126,7 @@ export class Sweeper {
 
   /** One piece of a range; how long it took. Where that can't be done, everything is swept instead. */
   async #range(bound: Bound): Promise<number> {
-    const { primary, find, finish, log } = this.#parts;
+    const { primary, find, finish } = this.#parts;
     const range = await nextRange(primary, bound);
     if (!range) return 0;
     const pace = this.#paces.get(bound.name) ?? { rows: 1_000, rate: 0 };
@@ -138,14 +138,8 @@ export class Sweeper {
       await endRange(primary, range, edge);
       return ms;
     } catch (error) {
-      const slower = afterTimeout(error, pace, bound);
-      if (slower) {
-        this.#paces.set(bound.name, slower);
-        return 1_000;
-      }
-      const told = explain(error, bound.invariant);
-      if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
-      log.warn(`${bound.name}: ${describe(told)}`);
+      if (this.#slowed(bound, pace, error)) return 1_000;
+      this.#told(bound, error);
       const why = 'a range of keys that changed could not be swept';
       await noteStale(primary, new Map([[bound.name, { why, xids: new Set() }]]));
       return 100;
@@ -154,7 +148,7 @@ export class Sweeper {
 
   /** `done`: with this pass, or for now; `tired`: it was too much, and others shall have their turn before it is tried again. */
   async #chunk(bound: Bound, lease: Lease): Promise<{ ms: number; done: boolean; tired?: boolean }> {
-    const { pool, primary, log, bindings, leader, find, finish, pause } = this.#parts;
+    const { pool, primary, bindings, leader, find, finish, pause } = this.#parts;
     const progress = await beginChunk(primary, bound);
     const pace = this.#paces.get(bound.name) ?? { rows: progress.chunkRows, rate: 0 };
     try {
@@ -171,18 +165,27 @@ export class Sweeper {
       if (!(await endChunk(primary, bound, lease, chunk, next, pause(bound)))) await leader.keep();
       return { ms: chunk.ms, done: chunk.cursor === undefined };
     } catch (error) {
-      const slower = afterTimeout(error, pace, bound);
-      if (slower) {
-        this.#paces.set(bound.name, slower);
-        return { ms: 1_000, done: false, tired: true };
-      }
+      if (this.#slowed(bound, pace, error)) return { ms: 1_000, done: false, tired: true };
       // A table that is gone, or somebody's lock on one, must not stop the sweeping of all.
-      const told = explain(error, bound.invariant);
-      if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
-      log.warn(`${bound.name}: ${describe(told)}`);
+      const told = this.#told(bound, error);
       await bindings.fail(bound.name, told, true);
       return { ms: 100, done: true };
     }
+  }
+
+  /** It took too long, and less at once may do. */
+  #slowed(bound: Bound, pace: Pace, error: unknown): boolean {
+    const slower = afterTimeout(error, pace, bound);
+    if (slower) this.#paces.set(bound.name, slower);
+    return slower !== undefined;
+  }
+
+  /** What is wrong with this invariant, for people. @throws anything that is no fault of it */
+  #told(bound: Bound, error: unknown): unknown {
+    const told = explain(error, bound.invariant);
+    if (!(told instanceof EvenkeelError) && !isCollision(told)) throw told;
+    this.#parts.log.warn(`${bound.name}: ${describe(told)}`);
+    return told;
   }
 
   /** Where nothing will be healed by itself, a list of ten thousand is enough for a person; the rest is counted. */

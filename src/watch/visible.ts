@@ -1,3 +1,5 @@
+import type { Pool, Tx } from '../db/pool.ts';
+
 /**
  * Can a snapshot see what a transaction (xid8, decimal) committed?
  * @param snapshot as pg_snapshot prints it: `xmin:xmax:xip,…` (PostgreSQL documentation, 9.27)
@@ -16,4 +18,10 @@ export function visibleIn(snapshot: string): (xid: string) => boolean {
     }
     return seen;
   };
+}
+
+/** The same of a snapshot taken now; under READ COMMITTED each later statement sees at least as much. */
+export async function visibleNow(db: Pool | Tx): Promise<(xid: string) => boolean> {
+  const { rows } = await db.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
+  return visibleIn(rows[0]?.snapshot ?? '');
 }

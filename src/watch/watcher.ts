@@ -25,7 +25,7 @@ import {
 import { noteRanges } from './ranges.ts';
 import type { Suspect } from './suspects.ts';
 import type { Tracer, Watch } from './tracer.ts';
-import { visibleIn } from './visible.ts';
+import { visibleNow } from './visible.ts';
 
 export interface WatcherParts {
   readonly pool: Pool;
@@ -251,9 +251,8 @@ export class Watcher {
   /** Of the keys that lie close together, the range is noted and swept; those that lie apart wait on. */
   async #condense({ bound, keys }: Watch): Promise<void> {
     const { pool, tracer, log } = this.#parts;
-    const { rows } = await pool.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
     // Only what can be seen by now: the sweep of a range begins as soon as it is noted.
-    const taken = keys.take(Number.POSITIVE_INFINITY, performance.now(), visibleIn(rows[0]?.snapshot ?? ''));
+    const taken = keys.take(Number.POSITIVE_INFINITY, performance.now(), await visibleNow(pool));
     let apart: readonly Suspect[] | undefined;
     try {
       apart = await noteRanges(pool, bound, taken);

@@ -1,27 +1,19 @@
 /** Behind a pooler in transaction mode: everything but the replication connection goes through it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { overview } from '../../src/find/overview.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
+import { double, unguarded } from '../support/double.ts';
 import { keelOn } from '../support/keel.ts';
 import { requires } from '../support/requires.ts';
 import { until } from '../support/wait.ts';
 
-const double = {
-  double: `-- evenkeel: should
--- says: b is twice a
--- on: t
--- heal: set
--- mode: heal
--- guard: none
--- grace: 0s
-select id, 2 * a as b from t`,
-};
+const files = { double: double(['mode: heal', ...unguarded]) };
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
@@ -38,7 +30,6 @@ async function pooled(db: FreshDatabase): Promise<string> {
   await chmod(folder, 0o755);
   const there = new URL(db.url);
   const port = await freePort();
-  const log = join(folder, 'log');
   await writeFile(join(folder, 'users'), `"${there.username}" "${decodeURIComponent(there.password)}"\n`);
   await writeFile(
     join(folder, 'ini'),
@@ -68,9 +59,7 @@ server_reset_query_always = 0
     await ended;
     await rm(folder, { recursive: true, force: true });
   });
-  await until(() => said.includes('listening on'), {
-    what: `pgbouncer to listen (${await readFile(log, 'utf8').catch(() => '')})`,
-  });
+  await until(() => said.includes('listening on'), { what: 'pgbouncer to listen' });
   there.port = String(port);
   return there.href;
 }
@@ -87,7 +76,7 @@ requires('pgbouncer')('behind pgbouncer in transaction mode', () => {
         what: `${id} to be healed`,
       });
 
-    const engine = await keelOn({ url }, double, { EVENKEEL_DIRECT_URL: db.url }).engine();
+    const engine = await keelOn({ url }, files, { EVENKEEL_DIRECT_URL: db.url }).engine();
     engine.start();
     try {
       await until(async () => (await overview(db.pool)).capture.kind === 'slot', { what: 'capture by slot' });
@@ -98,7 +87,7 @@ requires('pgbouncer')('behind pgbouncer in transaction mode', () => {
       await engine.stop();
     }
 
-    const other = await keelOn({ url }, double).engine();
+    const other = await keelOn({ url }, files).engine();
     other.start();
     try {
       await until(async () => (await overview(db.pool)).capture.kind === 'sweeps', { what: 'sweeps' });

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { createPool } from '../../src/db/pool.ts';
+import { createLog } from '../../src/log.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { Budget, type Declared, type Permit } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
@@ -240,7 +241,7 @@ test('a refusal that one process meets stops what others have reserved', async (
   const db = await freshDatabase();
   const [one, two] = await Promise.all([budgetOn(db, { rate: 20 }), budgetOn(db, { rate: 20 })]);
   const heard: number[] = [];
-  const notices = new Notices(db.url, (name, ms) => {
+  const notices = new Notices(db.url, createLog('quiet'), (name, ms) => {
     heard.push(ms);
     if (name === two.name) two.block(ms);
   });

@@ -5,20 +5,12 @@ import type { Key } from '../../src/ask/ask.ts';
 import { nextRange, noteRanges } from '../../src/watch/ranges.ts';
 import { type Suspect, Suspects } from '../../src/watch/suspects.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
+import { double, unguarded } from '../support/double.ts';
 import { keelOn } from '../support/keel.ts';
 import { until } from '../support/wait.ts';
 import { bindOn } from './binding.ts';
 
-const double = (
-  on: string,
-  key = 'id',
-  more = '',
-  head = '\n-- heal: set\n-- mode: heal\n-- guard: none',
-) => `-- evenkeel: should
--- says: b is twice a
--- on: ${on}
--- grace: 0s${head}
-select ${key}, 2 * a as b from ${on} ${more}`;
+const healing = double(['mode: heal', ...unguarded]);
 
 const suspectsOf = (keys: readonly Key[]): Suspect[] => {
   const suspects = new Suspects();
@@ -85,7 +77,9 @@ test.each(shapes)(
     await db.sql('analyze t');
     await migrate(db.pool);
     const [bound] = Object.values(
-      await bindOn(db, { double: double('t', columns.join(', '), '', `\n-- key: ${columns.join(', ')}`) }),
+      await bindOn(db, {
+        double: double([`key: ${columns.join(', ')}`, 'grace: 0s'], { key: columns.join(', ') }),
+      }),
     );
     if (!bound) throw new Error('not bound');
     await db.sql(`insert into evenkeel.invariant (name, hash, says, on_table, key, heal, mode)
@@ -117,7 +111,7 @@ test('keys far apart make no range; nor does another wording', async () => {
   await db.sql(`create table t (id int primary key, a int, b int);
     insert into t select g, g, 2 * g from generate_series(1, 60000) g; analyze t`);
   await migrate(db.pool);
-  const { double: bound } = await bindOn(db, { double: double('t') });
+  const { double: bound } = await bindOn(db, { double: healing });
   if (!bound) throw new Error('not bound');
   const near = suspectsOf(Array.from({ length: 200 }, (_, i) => [String(i + 1)]));
   expect(await noteRanges(db.pool, bound, near)).toBe(undefined);
@@ -137,7 +131,7 @@ test(
     insert into t select g, g, 2 * g from generate_series(1, 400000) g; analyze t`);
     const engine = await keelOn(
       db,
-      { double: double('t') },
+      { double: healing },
       { EVENKEEL_CAPTURE: 'slot', EVENKEEL_SWEEP_DUTY: '1' },
     ).engine();
     onTestFinished(() => engine.stop());
@@ -188,7 +182,7 @@ test('a range that cannot be swept becomes a sweep of everything', { timeout: 60
   const db = await freshDatabase();
   await db.sql(`create table t (id int primary key, a int, b int);
     insert into t select g, g, 2 * g from generate_series(1, 1000) g`);
-  const engine = await keelOn(db, { double: double('t') }, { EVENKEEL_CAPTURE: 'slot' }).engine();
+  const engine = await keelOn(db, { double: healing }, { EVENKEEL_CAPTURE: 'slot' }).engine();
   onTestFinished(() => engine.stop());
   engine.start();
   await looked(db);

@@ -1,18 +1,12 @@
 /** Sweeps that read a replica: one that lags proves nothing that it hasn't seen. */
 import { expect, onTestFinished, test } from 'vitest';
 import { freshCluster } from '../support/cluster.ts';
+import { double } from '../support/double.ts';
 import { keelOn } from '../support/keel.ts';
 import { own, standbyOf } from '../support/standby.ts';
 import { until } from '../support/wait.ts';
 
-const double = {
-  double: `-- evenkeel: should
--- says: b is twice a
--- on: t
--- heal: set
--- grace: 0s
-select id, 2 * a as b from t`,
-};
+const files = { double: double(['heal: set', 'grace: 0s']) };
 
 test('a pass begins once the replica has what was committed before it', { timeout: 60_000 }, async () => {
   const primary = await freshCluster();
@@ -21,7 +15,7 @@ test('a pass begins once the replica has what was committed before it', { timeou
     create table t (id int primary key, a int, b int); insert into t select g, g, 2 * g from generate_series(1, 50) g`);
   const standby = await standbyOf(primary, {});
   const copy = own(standby.url);
-  const engine = await keelOn(db, double, {
+  const engine = await keelOn(db, files, {
     EVENKEEL_CAPTURE: 'sweeps',
     EVENKEEL_REPLICA_URL: standby.url,
     EVENKEEL_SWEEP_PAUSE: '10ms',

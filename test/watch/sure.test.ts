@@ -5,19 +5,11 @@ import type { Engine } from '../../src/engine.ts';
 import { sureness } from '../../src/find/overview.ts';
 import { freshCluster } from '../support/cluster.ts';
 import { freshDatabase } from '../support/database.ts';
+import { double, unguarded } from '../support/double.ts';
 import { keelOn } from '../support/keel.ts';
 import { until } from '../support/wait.ts';
 
-const double = {
-  double: `-- evenkeel: should
--- says: b is twice a
--- on: t
--- heal: set
--- mode: observe
--- guard: none
--- grace: 0s
-select id, 2 * a as b from t`,
-};
+const files = { double: double(['mode: observe', ...unguarded]) };
 const table =
   'create table t (id int primary key, a int, b int); insert into t select g, g, 2 * g from generate_series(1, 50) g';
 
@@ -25,7 +17,7 @@ type Sql = (text: string) => Promise<Record<string, unknown>[]>;
 
 /** Capturing, with everything looked at once; no sweep comes unless a test says so. */
 async function capturing(sql: Sql, url: string): Promise<Engine> {
-  const engine = await keelOn({ url }, double, { EVENKEEL_CAPTURE: 'slot' }).engine();
+  const engine = await keelOn({ url }, files, { EVENKEEL_CAPTURE: 'slot' }).engine();
   onTestFinished(() => engine.stop());
   engine.start();
   await quiet(sql);
@@ -172,7 +164,7 @@ test('whoever leads next is told again what was not looked at', async () => {
   const first = await capturing(db.sql, db.url);
   await first.stop();
   await db.sql('update t set b = 0 where id = 7');
-  const next = await keelOn(db, double, { EVENKEEL_CAPTURE: 'slot' }).engine();
+  const next = await keelOn(db, files, { EVENKEEL_CAPTURE: 'slot' }).engine();
   onTestFinished(() => next.stop());
   next.start();
   await until(
@@ -191,7 +183,7 @@ test('a slot that is gone means that everything is looked at again', async () =>
     'select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()',
   );
   await db.sql('update t set b = 0 where id = 7');
-  const next = await keelOn(db, double, { EVENKEEL_CAPTURE: 'slot' }).engine();
+  const next = await keelOn(db, files, { EVENKEEL_CAPTURE: 'slot' }).engine();
   onTestFinished(() => next.stop());
   next.start();
   await until(async () => (await db.sql('select from evenkeel.violation')).length === 1, {

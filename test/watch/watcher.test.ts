@@ -18,6 +18,7 @@ import { Tracer } from '../../src/watch/tracer.ts';
 import { visibleIn } from '../../src/watch/visible.ts';
 import { Watcher } from '../../src/watch/watcher.ts';
 import { freshDatabase } from '../support/database.ts';
+import { double as doubled, unguarded } from '../support/double.ts';
 import { keelOn } from '../support/keel.ts';
 import { until } from '../support/wait.ts';
 
@@ -28,13 +29,7 @@ const cause = (xid: number): Cause => ({
   operation: 'update',
 });
 
-const double = (on = 't', more = '') => `-- evenkeel: should
--- says: b is twice a
--- on: ${on}
--- heal: set
--- guard: none
--- grace: 0s
-select id, 2 * a as b from ${on} ${more}`;
+const double = (on = 't', where = '') => doubled(unguarded, { on, where });
 const table = (name = 't') =>
   `create table ${name} (id int primary key, a int, b int); insert into ${name} select g, g, 2 * g from generate_series(1, 50) g;`;
 
