@@ -103,6 +103,32 @@ test('a failure waits longer each time, and the fifth goes to a person', async (
   ]);
 });
 
+test('what was said of a claim that is over keeps nothing back', async () => {
+  const { db, keel } = await scene('none', 1);
+  const [one] = await claim(db);
+  await report(db, one.id, 'done');
+  expect(await report(db, one.id, 'failed', 'it bounced')).toBe('it is handed out again');
+  await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
+  const [two] = await claim(db);
+  expect([two.id, two.attempt]).toEqual([one.id, 2]);
+  // Reported, and then in a person's hands for a while.
+  await report(db, two.id, 'done');
+  await db.sql(`update evenkeel.violation set state = 'open', claimed_by = null, due_at = clock_timestamp()`);
+  await keel.once();
+  const [three] = await claim(db);
+  expect([three.id, three.attempt]).toEqual([one.id, 3]);
+  expect(await db.sql('select reported_at from evenkeel.violation')).toEqual([{ reported_at: null }]);
+});
+
+test('what a person approved stays approved when a program fails', async () => {
+  const { db } = await scene('none', 1);
+  await db.sql(`update evenkeel.invariant set mode = 'observe'; update evenkeel.violation set state = 'approved', decided_by = 'ana'`);
+  const [one] = await claim(db);
+  await report(db, one.id, 'failed');
+  await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
+  expect(await claim(db)).toHaveLength(1);
+});
+
 test('a program that died loses its claim when the lease runs out', async () => {
   const { db } = await scene('none', 1);
   const [one] = await claim(db, 1, '1 millisecond');
