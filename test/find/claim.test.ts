@@ -122,7 +122,9 @@ test('what was said of a claim that is over keeps nothing back', async () => {
 
 test('what a person approved stays approved when a program fails', async () => {
   const { db } = await scene('none', 1);
-  await db.sql(`update evenkeel.invariant set mode = 'observe'; update evenkeel.violation set state = 'approved', decided_by = 'ana'`);
+  await db.sql(
+    `update evenkeel.invariant set mode = 'observe'; update evenkeel.violation set state = 'approved', decided_by = 'ana'`,
+  );
   const [one] = await claim(db);
   await report(db, one.id, 'failed');
   await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
