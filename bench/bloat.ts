@@ -2,6 +2,7 @@ import { readConfig } from '../src/config.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { createPool } from '../src/db/pool.ts';
 import { find } from '../src/find/find.ts';
+import { wardOf } from '../src/heal/batch.ts';
 import { Healers } from '../src/heal/healers.ts';
 import { journal } from '../src/journal/record.ts';
 import { createLog } from '../src/log.ts';
@@ -25,7 +26,7 @@ export async function benchBloat(stage: Stage, rounds: number): Promise<Row[]> {
     await bindings.refresh();
     await bindings.standing(bounds => stand(pool, { id: crypto.randomUUID(), version: 'bench' }, bounds, []));
     await stage.sql('update evenkeel.invariant set proved_at = now()');
-    const healers = new Healers(pool, bindings, config, log, journal);
+    const healers = new Healers(wardOf(pool, bindings, config, journal), bindings, config, log);
     const [bound] = bindings.own;
     if (!bound) throw new Error('nothing is bound');
     const keys = Array.from({ length: rows }, (_, i) => [String(i + 1)]);

@@ -5,13 +5,17 @@ import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool, describe } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
+import { limitFor } from './declare/remedy.ts';
+import { Callers } from './call/callers.ts';
 import { find } from './find/find.ts';
 import { Finder } from './find/finder.ts';
 import { recheck } from './find/recheck.ts';
 import { askReported } from './find/reported.ts';
+import { wardOf } from './heal/batch.ts';
 import { Healers } from './heal/healers.ts';
 import { expire } from './journal/expire.ts';
 import { journal } from './journal/record.ts';
+import { Limits } from './limits/limits.ts';
 import type { Log } from './log.ts';
 import { Service } from './service.ts';
 import { Bindings } from './roster/bindings.ts';
@@ -65,7 +69,21 @@ export async function createEngine(
   await heartbeat();
 
   const limitMs = config.statementTimeoutMs;
-  const healers = new Healers(pool, bindings, config, log, journal);
+  const ward = wardOf(pool, bindings, config, journal);
+  const healers = new Healers(ward, bindings, config, log);
+  const limits = new Limits(pool, config.directUrl ?? url, log);
+  for (const { heal } of invariants) await limits.declare(limitFor(heal));
+  const callers = new Callers(ward, bindings, limits, invariants, log);
+  const healing = {
+    start() {
+      healers.start();
+      callers.start();
+    },
+    wake() {
+      healers.wake();
+      callers.wake();
+    },
+  };
   const leader = new Leader(pool, self, log);
   const tracer = new Tracer(() => {
     // A pause between two rounds is meant; waiting for something to do is not.
@@ -84,7 +102,7 @@ export async function createEngine(
     tracer,
     log,
     limitMs,
-    opened: () => healers.wake(),
+    opened: () => healing.wake(),
     fail: (name, error) => bindings.fail(name, error),
   });
   const finding = new Service('find', idleMs, log, () => finder.round());
@@ -99,7 +117,7 @@ export async function createEngine(
       const doubt = watcher.doubt(bound.name, keys);
       const { opened } = await find(pool, bound, keys, limitMs, cause);
       await doubt(opened);
-      if (opened.length > 0) healers.wake();
+      if (opened.length > 0) healing.wake();
     },
     // Where capture tells of every change, the sweep is the backstop.
     pause: ({ name, everyMs }) =>
@@ -110,7 +128,7 @@ export async function createEngine(
     watcher.wake();
     sweeper.wake();
   };
-  const gate = new Gate(pool, url, config, log, () => healers.start());
+  const gate = new Gate(pool, url, config, log, () => healing.start());
 
   const services = [
     new Service('heartbeat', 2_000, log, heartbeat),
@@ -119,6 +137,7 @@ export async function createEngine(
     new Service('overdue', 60_000, log, () => raiseOverdue(pool)),
     new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),
     new Service('expire', 60_000, log, () => expire(pool, config.journalKeepMs)),
+    new Service('limits', 60_000, log, () => limits.tidy()),
     new Service('gate', 5_000, log, () => gate.open()),
     new Service('reported', 500, log, () => askReported(pool, bindings.own, limitMs)),
   ];
@@ -131,11 +150,11 @@ export async function createEngine(
       try {
         await sweeper.pass();
         swept?.();
-        if (await gate.mayHeal()) await healers.drain();
+        if (await gate.mayHeal()) await Promise.all([healers.drain(), callers.drain()]);
         // What can't be delivered waits for the next process.
         await sendAlerts(pool, config).catch(error => log.warn(describe(error)));
       } finally {
-        await close([leader]);
+        await close([callers, leader]);
       }
     },
     start() {
@@ -145,7 +164,7 @@ export async function createEngine(
       finding.start();
       sweeper.start();
     },
-    stop: () => close([sweeper, finding, watcher, healers, ...services, leader]),
+    stop: () => close([sweeper, finding, watcher, healers, callers, ...services, leader]),
   };
 
   function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
@@ -154,6 +173,7 @@ export async function createEngine(
 
   async function end(parts: readonly { stop(): Promise<void> }[]): Promise<void> {
     await Promise.all(parts.map(part => part.stop()));
+    await limits.stop();
     await leave(pool, self).catch(() => {});
     await Promise.all([pool.end(), replica?.end()]);
   }

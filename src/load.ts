@@ -4,6 +4,7 @@ import { createJiti } from 'jiti';
 import { define, isInvariant, type Invariant } from './declare/invariant.ts';
 import { parse } from './declare/parse.ts';
 import { shown } from './declare/place.ts';
+import { Named } from './declare/named.ts';
 import { what } from './declare/sql.ts';
 import { EvenkeelError, EvenkeelErrors } from './errors.ts';
 import * as api from './index.ts';
@@ -44,6 +45,7 @@ interface Candidate {
 async function load(files: readonly Candidate[], where: string): Promise<Loaded> {
   const found: Invariant[] = [];
   const made: Invariant[] = [];
+  const named = new Named();
   const passedOver: string[] = [];
   const errors: EvenkeelError[] = [];
   for (const { path, kind } of files) {
@@ -56,16 +58,17 @@ async function load(files: readonly Candidate[], where: string): Promise<Loaded>
         else passedOver.push(path);
       } else {
         const inside: Invariant[] = [];
-        const exported = await runModule(path, inside);
+        const { invariants, others } = collect(await runModule(path, inside), path);
         made.push(...inside);
-        if (exported.length === 0) passedOver.push(path);
-        found.push(...exported);
+        const used = named.add(others, path);
+        if (invariants.length === 0 && !used) passedOver.push(path);
+        found.push(...invariants);
       }
     } catch (error) {
       errors.push(...faults(error, path));
     }
   }
-  const invariants = distinct(found, errors);
+  const invariants = named.resolve(distinct(found, errors), errors);
   errors.push(...forgotten(made, found));
   // A file that several others import says what is wrong with it once for each.
   const once = new Map(errors.map(error => [error.located, error]));
@@ -104,8 +107,8 @@ function kindOf(name: string): 'sql' | 'module' | undefined {
   return /\.[cm]?[jt]s$/.test(name) && !/\.d\.[cm]?ts$/.test(name) ? 'module' : undefined;
 }
 
-/** Runs a user's file and gives the invariants that it exports, by any name, as default, or in arrays; `made` gets all. */
-async function runModule(path: string, made: Invariant[]): Promise<Invariant[]> {
+/** Runs a user's file and gives what it exports; `made` gets all invariants that it makes. */
+async function runModule(path: string, made: Invariant[]): Promise<unknown> {
   const invariant: typeof api.invariant = (name, definition) => {
     const declared = define(name, definition, invariant);
     made.push(declared);
@@ -119,26 +122,31 @@ async function runModule(path: string, made: Invariant[]): Promise<Invariant[]> 
     // `import … from 'evenkeel'` is this very copy, from a checkout as from node_modules.
     virtualModules: { evenkeel: { ...api, invariant } },
   });
-  return collect(await jiti.import(resolve(path)), path);
+  return jiti.import(resolve(path));
 }
 
-function collect(exported: unknown, path: string): Invariant[] {
-  if (isInvariant(exported)) return [exported];
-  if (typeof exported !== 'object' || exported === null) return [];
-  const values = Array.isArray(exported) ? [exported] : Object.values(exported);
-  return values.flatMap((value: unknown) => {
+/** The invariants that a file exports, by any name, as default, or in arrays; and whatever else, by name. */
+function collect(
+  exported: unknown,
+  path: string,
+): { invariants: Invariant[]; others: readonly (readonly [string, unknown])[] } {
+  if (isInvariant(exported)) return { invariants: [exported], others: [] };
+  if (typeof exported !== 'object' || exported === null) return { invariants: [], others: [] };
+  const values = Array.isArray(exported) ? [['default', exported] as const] : Object.entries(exported);
+  const invariants = values.flatMap(([, value]: readonly [string, unknown]) => {
     const list: unknown[] = Array.isArray(value) ? value : [value];
-    const invariants = list.filter(isInvariant);
+    const own = list.filter(isInvariant);
     const strays = list.filter(item => !isInvariant(item));
     const wrong = (message: string): never => {
       throw new EvenkeelError('bad-module', message, { place: { file: path } });
     };
     if (strays.some(looksDeclared))
       wrong('an export looks like an invariant but was not made with invariant()');
-    if (invariants.length > 0 && strays.length > 0)
+    if (own.length > 0 && strays.length > 0)
       wrong(`${what(strays[0])} is exported in an array of invariants`);
-    return invariants;
+    return own;
   });
+  return { invariants, others: values };
 }
 
 const looksDeclared = (value: unknown): boolean =>

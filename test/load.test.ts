@@ -40,6 +40,81 @@ async function told(): Promise<string[]> {
   );
 }
 
+describe('handlers and limits', () => {
+  const calls = `import { call, limit, set } from 'evenkeel';
+export const api = limit('api', { rate: '10/s' });
+export const refresh = call(api, async () => set({ a: 1 }), { timeout: '5s' });`;
+  const asks = (heal: string) =>
+    `-- evenkeel: broken\n-- says: x\n-- on: t\n-- heal: ${heal}\nselect id from t\n`;
+
+  it('are named by .sql files', async () => {
+    await files({ 'calls.ts': calls, 'a.sql': asks('call refresh'), 'b.sql': asks('claim limit api') });
+    const { invariants, passedOver } = await loadInvariants(folder);
+    const api = { name: 'api', rate: 10, burst: 1, concurrency: undefined, headers: 'common' };
+    expect(invariants.map(({ heal }) => heal)).toEqual([
+      [{ do: 'call', handler: 'refresh', limit: api, timeoutMs: 5000 }],
+      [{ do: 'claim', limit: api }],
+    ]);
+    expect(invariants[0]?.heal[0]).toHaveProperty('run', expect.any(Function));
+    expect(passedOver).toEqual([]);
+  });
+
+  it('a limit may stand in a header, once', async () => {
+    await files({ 'a.sql': asks('claim limit mail 30/min'), 'b.sql': asks('claim limit mail') });
+    const { invariants } = await loadInvariants(folder);
+    expect(invariants.map(({ heal }) => heal[0])).toMatchObject([
+      { limit: { name: 'mail', rate: 0.5 } },
+      { limit: { name: 'mail', rate: 0.5 } },
+    ]);
+  });
+
+  it('that nobody exports are named', async () => {
+    await files({ 'calls.ts': calls, 'a.sql': asks('call refesh'), 'b.sql': asks('claim limit apo') });
+    expect(await told()).toEqual([
+      "a.sql:1 bad-remedy heal: there is no handler 'refesh'; did you mean 'refresh'?",
+      "b.sql:1 bad-remedy heal: there is no limit 'apo'; did you mean 'api'?",
+    ]);
+  });
+
+  it('one name means one thing', async () => {
+    await files({
+      'calls.ts': calls,
+      'more.ts': calls.replace('10/s', '20/s'),
+      'a.sql': asks('call refresh'),
+    });
+    expect(await told()).toEqual([
+      expect.stringMatching(/more.ts:\? bad-module 'refresh' is the name of a handler in .*calls.ts too/),
+      "a.sql:1 bad-remedy the limit 'api' is declared in two ways",
+    ]);
+    await files({ 'more.ts': 'export const nothing = 1;', 'a.sql': asks('claim limit api 20/s') });
+    expect(await told()).toEqual(["a.sql:1 bad-remedy the limit 'api' is declared in two ways"]);
+  });
+
+  it.each([
+    ["limit('a b', { rate: '1/s' })", /can't be the name of a limit/],
+    ["limit('a', {})", /'rate' is missing/],
+    ["limit('a', { rate: '0/s' })", /would never ask/],
+    ["limit('a', { rate: 'fast' })", /is not a rate/],
+    [
+      "limit('a', { rate: '1/s', concurency: 2 })",
+      /unknown property 'concurency'; did you mean 'concurrency'/,
+    ],
+    ["limit('a', { rate: '1/s', concurrency: 0 })", /whole number from 1 to 10000/],
+    ["limit('a', { rate: '1/s', headers: 'gitlab' })", /expected common or github/],
+    ['call({}, () => 1)', /takes a limit, not an object/],
+    ["call(limit('a', { rate: '1/s' }), 1)", /takes a function, not the number 1/],
+    ["call(limit('a', { rate: '1/s' }), () => 1, { batch: 0 })", /whole number from 1 to 1000/],
+    ["call(limit('a', { rate: '1/s' }), () => 1, { timeout: 'soon' })", /is not a duration/],
+    ["claim('a')", /takes a limit, not the string 'a'/],
+  ])('%s is refused at its line', async (expression, why) => {
+    await files({
+      'x.ts': `import { call, claim, limit } from 'evenkeel';\nexport const x = ${expression};`,
+    });
+    expect(await told()).toEqual([expect.stringMatching(why)]);
+    expect((await told())[0]).toMatch(/^x\.ts:2 bad-(definition|remedy)/);
+  });
+});
+
 describe('a folder', () => {
   it('gives its invariants by name, and says what it passed over', async () => {
     await files({

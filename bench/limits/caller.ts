@@ -1,14 +1,15 @@
 /** One of several processes that send as much as they may, under one limit: `caller.js database upstream name rate dialect`. */
 import { randomUUID } from 'node:crypto';
+import { type Dialect, limit } from '../../src/declare/limit.ts';
 import { createLog } from '../../src/log.ts';
 import { createPool } from '../../src/db/pool.ts';
-import { type Dialect, readAnswer } from '../../src/limits/answer.ts';
+import { readAnswer } from '../../src/limits/answer.ts';
 import { Budget } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
 
 const [database = '', upstream = '', name = '', rate = '1', dialect = 'common'] = process.argv.slice(2);
 const pool = createPool(database, 3);
-const budget = new Budget(pool, { name, rate: Number(rate), burst: 1, concurrency: undefined }, randomUUID());
+const budget = new Budget(pool, limit(name, { rate: `${Number(rate)}/s` }), randomUUID());
 
 async function send(): Promise<void> {
   for (;;) {

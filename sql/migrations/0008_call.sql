@@ -111,8 +111,9 @@ begin
   select array_agg(d.id) into ids from (
     select v.id from evenkeel.violation v
      where v.invariant = i.name and v.due_at <= clock_timestamp()
-       and (v.state = 'approved' or (v.state = 'open' or v.state = 'claimed' and v.reported_at is null)
-                                and i.mode = 'heal' and i.held_at is null and i.proved_at is not null)
+       and (v.state in ('open', 'approved') or v.state = 'claimed' and v.reported_at is null)
+       -- What a person approved, or the invariant by itself.
+       and (v.decided_by is not null or i.mode = 'heal' and i.held_at is null and i.proved_at is not null)
      order by v.due_at limit n for update skip locked) d;
   if i.limit_name is not null and ids is not null then
     select ids[1:r.slots] into ids from evenkeel.reserve(i.limit_name, cardinality(ids), 1, null, 0) r;

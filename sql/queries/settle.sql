@@ -5,7 +5,7 @@ with settled as (
     kind text, evidence jsonb, wanted jsonb)
 )
 update evenkeel.violation v
-   set state = s."to", attempts = coalesce(s.attempts, v.attempts), reason = s.reason,
+   set state = s."to", claimed_by = null, claims = 0, attempts = coalesce(s.attempts, v.attempts), reason = s.reason,
        kind = coalesce(s.kind, v.kind), evidence = coalesce(s.evidence, v.evidence), wanted = coalesce(s.wanted, v.wanted),
        changed_at = case when s.kind is null then v.changed_at else clock_timestamp() end,
        due_at = coalesce(clock_timestamp() + make_interval(secs => s."dueMs" / 1000), 'infinity')

@@ -76,7 +76,7 @@ export const commands: Readonly<Record<string, Command>> = {
       'What is open, parked or held, what was healed within the hour, how far the sweep is, and who is alive.',
     ],
     args: '[name]',
-    flags: [],
+    flags: ['limits'],
     exits: '0: all is well. 1: violations are open or parked, or an invariant is held or failed.',
     load: () => import('./status.ts'),
   },

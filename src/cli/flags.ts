@@ -23,6 +23,9 @@ export const flags = {
   'dry-run': { says: 'say what would be done, and do nothing' },
   by: { value: '<who>', says: 'who decides, for the journal; default: the name of this account' },
   why: { value: '<text>', says: 'the reason, shown by `status`' },
+  limits: {
+    says: 'how the limits of upstreams stand: configured, learned, in force, used, waiting, blocked',
+  },
   verbose: { says: 'the whole plan, as EXPLAIN prints it' },
   triggers: { says: 'also create the triggers of trigger capture on the tables that the invariants read' },
   print: { says: 'print the statements, and apply nothing' },

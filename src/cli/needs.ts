@@ -1,4 +1,4 @@
-import { writes } from '../declare/remedy.ts';
+import { callOf, writes } from '../declare/remedy.ts';
 import type { Need } from '../catalog/grants.ts';
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
 import { type Tx, quote } from '../db/pool.ts';
@@ -41,6 +41,14 @@ function draft(needs: Map<string, Draft>, relation: Relation, { name }: Bound): 
 
 function write(need: Draft, { invariant, table, key, columns, sets }: Bound): void {
   const verbs = new Set<string>(invariant.heal.filter(writes).map(remedy => remedy.do));
+  // A handler says what to write when it has asked.
+  if (callOf(invariant.heal)) {
+    const own = table.columns.filter(one => !one.generated && !key.includes(one));
+    return add(
+      need.update,
+      own.map(({ name }) => name),
+    );
+  }
   if (verbs.size === 0) return;
   const own = columns.flatMap(({ own }) => (own ? [own.name] : []));
   add(

@@ -11,6 +11,7 @@ import {
 import { type Home, readHome } from '../roster/home.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
+import { printLimits } from './limits.ts';
 import type { Out } from './out.ts';
 import { share } from './progress.ts';
 import { table } from './table.ts';
@@ -18,7 +19,8 @@ import { clean, count, cut, grouped, wrap } from './text.ts';
 import { between, clock, moment, span } from './time.ts';
 
 /** `evenkeel status [name]` */
-export async function run({ args: [name], config, out }: Call): Promise<0 | 1> {
+export async function run({ args: [name], given, config, out }: Call): Promise<0 | 1> {
+  if (given.limits) return printLimits({ config, out });
   const { seen, home, broke } = await withPool(config, async pool => ({
     seen: await overview(pool, name),
     home: await readHome(pool, requireUrl(config)),

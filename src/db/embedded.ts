@@ -210,7 +210,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
  * Below the ports that systems hand to outgoing connections: one of those could take the port of a killed server
  * before it starts again.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);
     const probe = createServer();

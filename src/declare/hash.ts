@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Invariant } from './invariant.ts';
+import { type Remedy, limitFor } from './remedy.ts';
 
 /**
  * The same for the same meaning, in whichever file and form it is written: the place and the sentence for
@@ -15,7 +16,7 @@ export function definitionHash(invariant: Invariant): string {
     on.table,
     on.where ?? null,
     key ?? null,
-    heal.map(remedy => Object.entries(remedy).sort(([a], [b]) => (a < b ? -1 : 1))),
+    heal.map(remedy => Object.entries(meaningOf(remedy)).sort(([a], [b]) => (a < b ? -1 : 1))),
     mode,
     guard,
     graceMs,
@@ -23,4 +24,11 @@ export function definitionHash(invariant: Invariant): string {
     [...touches].sort(),
   ];
   return createHash('sha256').update(JSON.stringify(meaning)).digest('hex');
+}
+
+/** Which limit, by name: how fast it is, and how a handler is called, can change without anybody standing down. */
+function meaningOf(remedy: Remedy): object {
+  const limit = limitFor([remedy])?.name;
+  if (remedy.do === 'call') return { do: remedy.do, limit };
+  return limit === undefined ? remedy : { ...remedy, limit };
 }

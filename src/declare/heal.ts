@@ -1,7 +1,8 @@
 import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { Reader } from './names.ts';
-import { claim, insert, park, remove, set, type Remedy } from './remedy.ts';
+import { limitOf } from './limit.ts';
+import { claim, insert, park, remove, set, type LimitName, type Remedy } from './remedy.ts';
 
 /** Words that people bring from SQL and elsewhere, and what says the same here. */
 const instead: Record<string, string> = {
@@ -36,8 +37,13 @@ function remedy(reader: Reader): Remedy {
       return ends ? insert() : append(reader);
     case 'remove':
       return remove();
-    case 'claim':
-      return claim();
+    case 'claim': {
+      const limit = limited(reader);
+      return limit ? Object.freeze({ do: 'claim', limit }) : claim();
+    }
+    case 'call':
+      if (ends) reader.fail('call has to name its handler: call refresh');
+      return called(label(reader));
     case 'park': {
       const reason = /^[^;]*/.exec(reader.text.slice(reader.at))![0];
       if (reason === '') throw new Fault('park needs a reason: it is what a person reads', { at: start });
@@ -48,11 +54,33 @@ function remedy(reader: Reader): Remedy {
       const better = Object.hasOwn(instead, word.toLowerCase()) ? instead[word.toLowerCase()] : undefined;
       const meant = better
         ? `; write ${better}`
-        : didYouMean(word, ['set', 'insert', 'remove', 'park', 'claim']);
+        : didYouMean(word, ['set', 'insert', 'remove', 'park', 'claim', 'call']);
       throw new Fault(`unknown remedy '${word}'${meant}`, { at: start });
     }
   }
 }
+
+/** `limit name [rate]`, where that comes next. */
+function limited(reader: Reader): LimitName | undefined {
+  if (!/^limit\b/.test(reader.text.slice(reader.at))) return undefined;
+  reader.take('limit');
+  const name = label(reader);
+  const rate = /^\d[^\s;]*/.exec(reader.text.slice(reader.at))?.[0];
+  if (rate === undefined) return name;
+  reader.take(rate);
+  return limitOf(name, rate);
+}
+
+/** One word: a name. */
+function label(reader: Reader): string {
+  const word = /^[\w-]+/.exec(reader.text.slice(reader.at))?.[0];
+  if (word === undefined) return reader.fail(`expected a name, found ${reader.next}`);
+  reader.take(word);
+  return word;
+}
+
+/** The handler is looked up once all files are read. */
+const called = (handler: string): Remedy => Object.freeze({ do: 'call', handler, timeoutMs: 30_000 });
 
 function setColumns(reader: Reader): string[] {
   const columns = reader.columns();

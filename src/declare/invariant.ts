@@ -203,13 +203,15 @@ function keyColumns(value: unknown): readonly string[] {
   return names;
 }
 
-const verbs = ['set', 'assign', 'insert', 'append', 'remove', 'park', 'claim'];
+const verbs = ['set', 'assign', 'insert', 'append', 'remove', 'park', 'claim', 'call'];
 
 function remedyList(value: unknown): readonly Remedy[] {
   const heal: unknown[] = Array.isArray(value) ? [...value] : [value];
   for (const item of heal) {
     if (!verbs.includes((item as Remedy | null)?.do as string)) {
-      throw new Fault(`expected set(), insert(), remove(), park(reason) or claim(), found ${what(item)}`);
+      throw new Fault(
+        `expected set(), insert(), remove(), park(reason), claim() or call(), found ${what(item)}`,
+      );
     }
   }
   return heal as Remedy[];

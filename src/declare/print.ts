@@ -22,6 +22,12 @@ function printRemedy(remedy: Remedy): string {
       return `insert ${remedy.table}(${remedy.columns.map(quote).join(', ')})`;
     case 'park':
       return `park ${remedy.reason}`;
+    case 'call':
+      return `call ${remedy.handler}`;
+    case 'claim':
+      return remedy.limit
+        ? `claim limit ${typeof remedy.limit === 'string' ? remedy.limit : remedy.limit.name}`
+        : 'claim';
     default:
       return remedy.do;
   }

@@ -1,6 +1,8 @@
 import { EvenkeelError } from '../errors.ts';
 import { Fault, attempt } from './fault.ts';
 import { literal, type Literal } from './literal.ts';
+import type { BatchHandler, Handler } from './call.ts';
+import { type Limit, isLimit } from './limit.ts';
 import { sentence } from './values.ts';
 import { table } from './names.ts';
 import { calledFrom } from './place.ts';
@@ -17,14 +19,39 @@ export type Remedy =
   | { readonly do: 'append'; readonly table: string; readonly columns: readonly string[] }
   | { readonly do: 'remove' }
   | { readonly do: 'park'; readonly reason: string }
-  | { readonly do: 'claim' };
+  | { readonly do: 'claim'; readonly limit?: LimitName }
+  | {
+      readonly do: 'call';
+      /** Its name, for people, and for `.sql` files that name it. */
+      readonly handler: string;
+      /** Undefined while a name in a `.sql` file isn't looked up yet; so is `run`. */
+      readonly limit?: Limit;
+      /** The handler gets up to so many at once, in an array; undefined: one, by itself. */
+      readonly batch?: number | undefined;
+      readonly timeoutMs: number;
+      readonly run?: Handler | BatchHandler;
+    };
 
-/** Do we write it? A person decides what is parked, and a program what it claims. */
-export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: 'park' } | { do: 'claim' }> =>
-  remedy.do !== 'park' && remedy.do !== 'claim';
+/** A limit, or the name of one that is declared elsewhere. */
+export type LimitName = Limit | string;
+
+/** Do we write it by ourselves? A person decides what is parked, a program what it claims, an upstream what is called. */
+export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: 'park' | 'claim' | 'call' }> =>
+  remedy.do !== 'park' && remedy.do !== 'claim' && remedy.do !== 'call';
 
 /** Is it left to programs? */
 export const isClaimed = (heal: readonly Remedy[]): boolean => heal.some(remedy => remedy.do === 'claim');
+
+/** What an upstream is asked by. */
+export const callOf = (heal: readonly Remedy[]): Does<'call'> | undefined =>
+  heal.find(remedy => remedy.do === 'call');
+
+/** The limit under which it heals. */
+export function limitFor(heal: readonly Remedy[]): Limit | undefined {
+  for (const remedy of heal)
+    if ('limit' in remedy && remedy.limit && typeof remedy.limit !== 'string') return remedy.limit;
+  return undefined;
+}
 
 type Does<Verb extends Remedy['do']> = Extract<Remedy, { do: Verb }>;
 
@@ -71,9 +98,16 @@ export function park(reason: string): Does<'park'> {
   });
 }
 
-/** Any program fetches its violations with `select * from evenkeel.claim('invariant', n)` and says what became of them. */
-export function claim(): Does<'claim'> {
-  return Object.freeze({ do: 'claim' });
+/**
+ * Any program fetches its violations with `select * from evenkeel.claim('invariant', n)` and says what became of them.
+ * @param limit no more than it lets through are handed out
+ */
+export function claim(limit?: Limit): Does<'claim'> {
+  return made(claim, () => {
+    if (limit !== undefined && !isLimit(limit))
+      throw new Fault(`claim(limit) takes a limit, not ${what(limit)}`);
+    return { do: 'claim', ...(limit && { limit }) };
+  });
 }
 
 function made<R extends Remedy>(maker: (...args: never[]) => Remedy, make: () => R): R {

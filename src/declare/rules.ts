@@ -10,13 +10,23 @@ export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'h
   };
   const does = (verb: Remedy['do']) => heal.some(remedy => remedy.do === verb);
 
-  for (const verb of ['set', 'insert', 'remove', 'park', 'claim'] as const) {
+  for (const verb of ['set', 'insert', 'remove', 'park', 'claim', 'call'] as const) {
     const times = heal.filter(remedy => remedy.do === verb).length;
     if (times > 1)
       say('heal', `${verb} is named ${times === 2 ? 'twice' : `${times} times`}`, 'Name each remedy once.');
   }
   if (does('claim') && heal.length > 1) {
     say('heal', 'claim leaves it to a program, so it stands alone', 'Leave out claim, or the others.');
+  }
+  if (does('call') && heal.length > 1) {
+    say('heal', 'call leaves it to its handler, so it stands alone', 'Leave out call, or the others.');
+  }
+  if (does('call') && form === 'should') {
+    say(
+      'heal',
+      'call goes only with `broken`: its handler says what should be',
+      'Write which rows the upstream has to be asked about as a `broken` invariant.',
+    );
   }
   if (does('assign')) {
     say(

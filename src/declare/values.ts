@@ -50,9 +50,9 @@ export const mode = oneOf('observe', 'heal');
 export const form = oneOf('should', 'broken');
 
 /** Names end up in tables, URLs, file names and shells: letters, digits, `_` and `-`. */
-export function name(text: string): string {
+export function name(text: string, of = 'an invariant'): string {
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/i.test(text)) return text;
-  throw new Fault(`'${text}' can't be the name of an invariant`, {
+  throw new Fault(`'${text}' can't be the name of ${of}`, {
     hint: 'Use up to 63 letters, digits, - and _, beginning with a letter or a digit.',
   });
 }

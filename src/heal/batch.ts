@@ -1,5 +1,7 @@
 import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
+import type { Config } from '../config.ts';
 import { EvenkeelError } from '../errors.ts';
+import type { Bindings } from '../roster/bindings.ts';
 import { type Key, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { hold } from '../find/flood.ts';
@@ -10,7 +12,7 @@ import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.t
 import { budgetLeft, mayWrite } from './guard.ts';
 import { Busy, Fault, Slow } from './fault.ts';
 import { heal } from './heal.ts';
-import { type Healing, rowsOf } from './task.ts';
+import { type Healing, type Order, rowsOf } from './task.ts';
 import { oscillating } from './oscillation.ts';
 
 /** What healers share. */
@@ -25,6 +27,14 @@ export interface Ward {
   readonly lockedMs: number;
 }
 
+export const wardOf = (pool: Pool, bindings: Bindings, config: Config, journal: Ward['journal']): Ward => ({
+  pool,
+  all: () => bindings.all,
+  journal,
+  repeats: config.repeats,
+  lockedMs: Math.min(1_000, config.statementTimeoutMs),
+});
+
 export interface Outcome {
   readonly claimed: number;
   readonly healed: number;
@@ -37,34 +47,67 @@ export interface Outcome {
 
 const nothing: Outcome = { claimed: 0, healed: 0, written: 0, collided: false };
 
-/**
- * One transaction: brakes → claim → guard → heal, without those that can't be healed → journal → settle the ledger.
- * Exactly-once by being one transaction with the claim and the journal: whatever dies, all of it happened or none.
- */
+/** Takes due violations and heals them, in one transaction. */
 export async function healBatch(
   ward: Ward,
   bound: Bound,
   limit: number,
   after: Date | undefined,
 ): Promise<Outcome> {
+  return healTaken(ward, bound, {
+    most: limit,
+    take: async tx => ({ claimed: await claim(tx, bound, limit, after) }),
+    stuck: error => postpone(ward, bound, error),
+  });
+}
+
+/** How violations come to a heal transaction. */
+export interface Taking {
+  readonly most: number;
+  readonly take: (tx: Tx) => Promise<Taken>;
+  /** One alone collided with the application. */
+  readonly stuck?: (error: unknown) => Promise<void>;
+}
+
+export interface Taken {
+  readonly claimed: readonly Claimed[];
+  /** What is known of some of them already, by keyId. */
+  readonly known?: ReadonlyMap<string, Settled>;
+  /** Those that are to be healed together, where not all are, and how. */
+  readonly parts?: readonly Part[];
+}
+
+/** Violations that are healed by the same remedy. */
+export interface Part {
+  /** The invariant, with the remedy that goes for these. */
+  readonly bound: Bound;
+  readonly claimed: readonly Claimed[];
+  readonly answered?: Order['answered'];
+}
+
+/**
+ * One transaction: brakes → claim → guard → heal, without those that can't be healed → journal → settle the ledger.
+ * Exactly-once by being one transaction with the claim and the journal: whatever dies, all of it happened or none.
+ */
+export async function healTaken(ward: Ward, bound: Bound, { most, take, stuck }: Taking): Promise<Outcome> {
   const limits = { statement: ward.lockedMs, lock: 200, idle: ward.lockedMs, schemas: bound.schemas };
   const until = performance.now() + ward.lockedMs;
   try {
     return await transaction(ward.pool, limits, async tx => {
       if (!(await mayWrite(tx, bound))) return nothing;
-      const claimed = await claim(tx, bound, limit, after);
-      if (claimed.length === 0) return nothing;
-      return work(tx, ward, bound, claimed, until);
+      const taken = await take(tx);
+      if (taken.claimed.length === 0) return nothing;
+      return work(tx, ward, bound, taken, until);
     });
   } catch (error) {
     if (error instanceof OverGuard) {
-      if (limit > 1 && error.batch > 1) return { ...nothing, claimed: limit, collided: true };
+      if (most > 1 && error.batch > 1) return { ...nothing, claimed: most, collided: true };
       await transaction(ward.pool, { ...limits, lock: 5_000 }, tx => hold(tx, bound.name, error.message));
       return nothing;
     }
     if (!isCollision(error) && !(error instanceof Busy)) throw error;
-    if (limit === 1) await postpone(ward, bound, error);
-    return { ...nothing, claimed: limit, collided: true };
+    if (most === 1) await stuck?.(error);
+    return { ...nothing, claimed: most, collided: true };
   }
 }
 
@@ -72,15 +115,17 @@ async function work(
   tx: Tx,
   ward: Ward,
   bound: Bound,
-  claimed: readonly Claimed[],
+  { claimed, known, parts: given }: Taken,
   until: number,
 ): Promise<Outcome> {
   const left = await budgetLeft(tx, bound);
-  const results = new Map<string, Settled>();
-  if (left <= 0) throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
+  const results = new Map<string, Settled>(known);
+  if (left <= 0 && results.size < claimed.length)
+    throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
   const keys = claimed.map(({ key }) => key);
   const restless = await oscillating(tx, bound, keys, ward.repeats);
-  for (const [id, why] of restless) results.set(id, { did: 'failed', why, known: true });
+  for (const [id, why] of restless)
+    if (!results.has(id)) results.set(id, { did: 'failed', why, known: true });
 
   const outside: Healing['outside'] = read =>
     transaction(ward.pool, { readOnly: true, statement: ward.lockedMs, schemas: bound.schemas }, read);
@@ -92,11 +137,9 @@ async function work(
   };
   const healing: Healing = { tx, all: ward.all(), outside, hurry, entries: [] };
   const able = claimed
-    .filter(({ key, state }) => state === 'approved' || !restless.has(keyId(key)))
+    .filter(one => !known?.has(keyId(one.key)) && (one.state === 'approved' || !restless.has(keyId(one.key))))
     .slice(0, left);
-  // Where triggers or cascades write too, one by one: else nobody could tell whose effect a row is.
-  const parts = bound.touches.length > 0 ? able.map(one => [one]) : [able];
-  for (const part of parts) await without(healing, bound, part, results);
+  for (const part of partsOf(bound, able, given)) await without(healing, part, results);
 
   const written = rowsOf(healing.entries, bound.name);
   if (written > left) {
@@ -123,13 +166,20 @@ async function work(
   };
 }
 
+/** Where triggers or cascades write too, one by one: else nobody could tell whose effect a row is. */
+function partsOf(bound: Bound, able: readonly Claimed[], given: readonly Part[] | undefined): Part[] {
+  const may = new Set(able);
+  const parts = (given ?? [{ bound, claimed: able }]).map(part => ({
+    ...part,
+    claimed: part.claimed.filter(one => may.has(one)),
+  }));
+  if (bound.touches.length === 0) return parts;
+  return parts.flatMap(part => part.claimed.map(one => ({ ...part, claimed: [one] })));
+}
+
 /** Heals a batch; a fault costs only the subjects that it names, or else is found by halving. */
-async function without(
-  healing: Healing,
-  bound: Bound,
-  batch: readonly Claimed[],
-  results: Map<string, Settled>,
-): Promise<void> {
+async function without(healing: Healing, part: Part, results: Map<string, Settled>): Promise<void> {
+  const { bound, claimed: batch, answered } = part;
   if (batch.length === 0) return;
   const { tx } = healing;
   const entries = healing.entries.length;
@@ -145,6 +195,7 @@ async function without(
       openedAt: key => of(key).openedAt,
       cause: key => of(key).cause,
       insist: batch.some(({ attempts }) => attempts > 0),
+      ...(answered && { answered }),
       depth: 0,
     });
     for (const [id, result] of done) results.set(id, result);
@@ -163,16 +214,12 @@ async function without(
       const known = error instanceof Fault && error.known;
       for (const { key } of blamed) results.set(keyId(key), { did: 'failed', why: describe(error), known });
       if (batch.length === 1) return;
-      return without(
-        healing,
-        bound,
-        batch.filter(one => !blamed.includes(one)),
-        results,
-      );
+      const others = batch.filter(one => !blamed.includes(one));
+      return without(healing, { ...part, claimed: others }, results);
     }
     const half = Math.ceil(batch.length / 2);
-    await without(healing, bound, batch.slice(0, half), results);
-    await without(healing, bound, batch.slice(half), results);
+    await without(healing, { ...part, claimed: batch.slice(0, half) }, results);
+    await without(healing, { ...part, claimed: batch.slice(half) }, results);
   }
 }
 

@@ -18,7 +18,7 @@ export interface Claimed {
   /** What broke it, as the ledger has it (JSON); null: not known. */
   readonly cause: string | null;
   /** What the ledger saw; undefined where nothing depends on it: any look is believed. */
-  readonly listed: Pick<Violation, 'kind' | 'evidence' | 'wanted'> | undefined;
+  readonly listed: Look | undefined;
 }
 
 /**
@@ -53,24 +53,33 @@ export async function claim(
   limit: number,
   after: Date | undefined,
 ): Promise<Claimed[]> {
-  const { graceMs } = bound.invariant;
-  // With `grace: 0s` writers are atomic, so any look is believed, and what the ledger saw stays there. So it is with
-  // what a person approved, and with what has lasted ten graces without holding still.
-  const listed = graceMs === 0 ? '' : `, v.kind, v.evidence::text, v.wanted::text`;
   const rows = await ask(
     tx,
-    `select v.id, v.state, v.attempts, v.opened_at, extract(epoch from v.due_at) * 1000, v.decided_by, v.cause::text,
-            v.state = 'approved' or clock_timestamp() > v.opened_at + 10 * make_interval(secs => $4::float8 / 1000),
-            ${bound.key.map((_, i) => `v.key[${i + 1}]`).join(', ')}${listed}
+    `select ${claimedList(bound, '$4')}
        from evenkeel.violation v
       where v.invariant = $1 and v.state in ('open', 'approved') and v.due_at <= clock_timestamp() and v.due_at > $3
         and (v.state = 'approved' or exists (select from evenkeel.invariant i
                where i.name = $1 and i.mode = 'heal' and i.held_at is null and i.proved_at is not null))
       order by v.due_at limit $2 for update of v skip locked`,
-    [bound.name, limit, after ?? '-infinity', graceMs],
+    [bound.name, limit, after ?? '-infinity', bound.invariant.graceMs],
   );
-  const k = 8 + bound.key.length;
-  return rows.map(row => ({
+  return rows.map(row => claimedOf(bound, row));
+}
+
+/**
+ * The columns of `evenkeel.violation v` that `claimedOf` reads. With `grace: 0s` writers are atomic, so any look is believed, and
+ * what the ledger saw stays there. So it is with what a person approved, and with what has lasted ten graces without holding
+ * still. `grace`: the parameter that holds it, in ms.
+ */
+export const claimedList = ({ key, invariant }: Bound, grace: string): string =>
+  `v.id, case when v.decided_by is null then 'open' else 'approved' end, v.attempts, v.opened_at,
+   extract(epoch from v.due_at) * 1000, v.decided_by, v.cause::text,
+   v.decided_by is not null or clock_timestamp() > v.opened_at + 10 * make_interval(secs => ${grace}::float8 / 1000),
+   ${[...key.map((_, i) => `v.key[${i + 1}]`), ...(invariant.graceMs === 0 ? [] : ['v.kind', 'v.evidence::text', 'v.wanted::text'])].join(', ')}`;
+
+export function claimedOf({ key, invariant }: Bound, row: readonly (string | null)[]): Claimed {
+  const k = 8 + key.length;
+  return {
     id: row[0] as string,
     key: row.slice(8, k),
     state: row[1] as Claimed['state'],
@@ -80,21 +89,24 @@ export async function claim(
     decidedBy: row[5] as string | null,
     cause: row[6] as string | null,
     listed:
-      graceMs === 0 || row[7] === 't'
+      invariant.graceMs === 0 || row[7] === 't'
         ? undefined
         : {
             kind: row[k] as Violation['kind'],
             evidence: JSON.parse(row[k + 1] as string) as Values,
             wanted: JSON.parse(row[k + 2] as string) as Values,
           },
-  }));
+  };
 }
 
 /** Has it lasted, unchanged, since the ledger saw it? */
 export function isBelieved({ listed }: Claimed, now: Violation): boolean {
-  if (!listed) return true;
-  return listed.kind === now.kind && same(listed.evidence, now.evidence) && same(listed.wanted, now.wanted);
+  return !listed || looksLike(listed, now);
 }
+
+type Look = Pick<Violation, 'kind' | 'evidence' | 'wanted'>;
+export const looksLike = (then: Look, now: Look): boolean =>
+  then.kind === now.kind && same(then.evidence, now.evidence) && same(then.wanted, now.wanted);
 
 const same = (a: Values, b: Values): boolean => {
   const names = Object.keys(a);
@@ -105,7 +117,11 @@ const same = (a: Values, b: Values): boolean => {
 const mostAttempts = 5;
 const backoffMs = (attempts: number): number => 1000 * 4 ** (attempts - 1) * (0.75 + Math.random() / 2);
 
-export type Settled = Result | { readonly did: 'failed'; readonly why: string; readonly known: boolean };
+export type Settled =
+  | Result
+  | { readonly did: 'failed'; readonly why: string; readonly known: boolean }
+  /** It was nobody's turn: no attempt was made. */
+  | { readonly did: 'waits'; readonly why: string; readonly ms: number };
 
 /** Brings the ledger in line with what became of the claimed. */
 export async function settle(
@@ -152,8 +168,15 @@ function toRow(bound: Bound, one: Claimed, result: Settled): Row {
       return { to: one.state, dueMs: 250 + Math.random() * 750, reason: 'another transaction holds the row' };
     case 'changed': {
       const { kind, evidence, wanted } = result.violation;
-      return { to: one.state, dueMs: bound.invariant.graceMs, kind, evidence, wanted };
+      const { graceMs } = bound.invariant;
+      const look = { to: one.state, kind, evidence, wanted };
+      // A row that never rests isn't asked about all the time.
+      return result.why === undefined
+        ? { ...look, dueMs: graceMs }
+        : { ...look, dueMs: Math.max(graceMs, 1_000), reason: result.why };
     }
+    case 'waits':
+      return { to: one.state, dueMs: result.ms, reason: result.why };
     case 'shown':
       return { to: 'open', reason: 'no remedy is listed for this case' };
     case 'parked':

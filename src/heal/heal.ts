@@ -1,4 +1,5 @@
 import type { Column } from '../catalog/relation.ts';
+import type { Tx } from '../db/pool.ts';
 import { type Key, type Violation, askKeys, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { apply, verify } from './apply.ts';
@@ -15,7 +16,7 @@ import {
 import { Busy, Fault } from './fault.ts';
 import { budgetLeft, healsItself } from './guard.ts';
 import { planFor } from './plan.ts';
-import { lockRows } from './rows.ts';
+import { lockRows, versionsOf } from './rows.ts';
 import { type Healing, type Order, type Task, rowsOf } from './task.ts';
 
 /** What became of one violation. */
@@ -25,7 +26,7 @@ export type Result =
   | { readonly did: 'busy' }
   | { readonly did: 'shown'; readonly violation: Violation }
   | { readonly did: 'parked'; readonly why: string; readonly violation: Violation }
-  | { readonly did: 'changed'; readonly violation: Violation };
+  | { readonly did: 'changed'; readonly violation: Violation; readonly why?: string };
 
 /** How far heals may set each other off. */
 const deepest = 3;
@@ -53,6 +54,7 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     order.insist === true || isStrong(bound),
   );
   const seen = await askKeys(tx, bound, keys);
+  const rewritten = order.answered && (await rewrittenSince(tx, bound, keys, order.answered.versions));
 
   const work: Task[] = [];
   for (const key of keys) {
@@ -63,9 +65,14 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
     else if (plan.do === 'show') results.set(id, { did: 'shown', violation });
     // Parking writes nothing, so nobody's lock is in its way.
     else if (plan.do === 'write' && violation.present && !locked.has(id)) results.set(id, { did: 'busy' });
+    else if (rewritten?.has(id))
+      results.set(id, { did: 'changed', violation, why: 'the row changed since it was asked' });
     else if (order.believed && !order.believed(violation)) results.set(id, { did: 'changed', violation });
     else if (plan.do === 'park') results.set(id, { did: 'parked', why: plan.why, violation });
-    else work.push({ violation, writes: plan.writes });
+    else {
+      const wanted = order.answered?.wanted(key);
+      work.push({ violation: wanted ? { ...violation, wanted } : violation, writes: plan.writes });
+    }
   }
   if (work.length === 0) return results;
   // Mostly all of them: then it is the same list, whose parameters are made once.
@@ -152,6 +159,17 @@ async function healBroken(
   }
   const [again] = newly(await askTouched(healing.tx, touched), before);
   if (again) throw new Fault(`it would break ${again.bound.name}`, undefined);
+}
+
+/** Keys whose row isn't the one that it was. An older answer must never overwrite what somebody wrote meanwhile. */
+async function rewrittenSince(
+  tx: Tx,
+  { table, key }: Bound,
+  keys: readonly Key[],
+  versions: ReadonlyMap<string, string>,
+): Promise<Set<string>> {
+  const now = await versionsOf(tx, table, key, keys);
+  return new Set(keys.map(keyId).filter(id => now.get(id) !== versions.get(id)));
 }
 
 /** A row that is inserted or removed is journaled whole; else what is written and what paths start from. */

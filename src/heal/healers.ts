@@ -1,7 +1,6 @@
 import type { Config } from '../config.ts';
-import type { Pool } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
-import { isClaimed } from '../declare/remedy.ts';
+import { callOf, isClaimed } from '../declare/remedy.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
@@ -27,17 +26,11 @@ export class Healers {
   /** Up to when what is due was claimed, and whether there was more. */
   readonly #claimed = new Map<string, { upTo: Date; more: boolean }>();
 
-  constructor(pool: Pool, bindings: Bindings, config: Config, log: Log, journal: Ward['journal']) {
+  constructor(ward: Ward, bindings: Bindings, config: Config, log: Log) {
     this.#bindings = bindings;
     this.#most = config.batch;
     this.#log = log;
-    this.#ward = {
-      pool,
-      all: () => bindings.all,
-      journal,
-      repeats: config.repeats,
-      lockedMs: Math.min(1_000, config.statementTimeoutMs),
-    };
+    this.#ward = ward;
     this.#workers = Array.from(
       { length: config.healers },
       (_, i) =>
@@ -74,8 +67,10 @@ export class Healers {
    */
   async round(): Promise<number> {
     let total = 0;
-    // What programs claim is theirs.
-    const own = this.#bindings.own.filter(({ invariant }) => !isClaimed(invariant.heal));
+    // What programs claim is theirs, and what an upstream is asked about goes its own way.
+    const own = this.#bindings.own.filter(
+      ({ invariant: { heal } }) => !isClaimed(heal) && callOf(heal) === undefined,
+    );
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),

@@ -64,6 +64,18 @@ export async function readRows(
   return imagesOf(key, columns, rows);
 }
 
+/** Which version of each row there is (`xmin`: who wrote it), by keyId. */
+export async function versionsOf(
+  tx: Tx,
+  table: Relation,
+  key: readonly Column[],
+  keys: readonly Key[],
+): Promise<Map<string, string>> {
+  const text = `select ${texts(key, [])}, t.xmin::text ${withKeys(table, key)}`;
+  const rows = await ask(tx, text, keyColumns(key.length, keys));
+  return new Map(rows.map(row => [keyId(row.slice(0, -1)), row.at(-1) as string]));
+}
+
 export const texts = (key: readonly Column[], columns: readonly Column[]): string =>
   [...key, ...columns].map(({ name }) => `t.${quote(name)}::text`).join(', ');
 

@@ -1,6 +1,6 @@
 import type { Relation } from '../catalog/relation.ts';
 import type { Tx } from '../db/pool.ts';
-import type { Key, Violation } from '../ask/ask.ts';
+import type { Key, Values, Violation } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Draft } from '../journal/record.ts';
 import type { Write } from './plan.ts';
@@ -24,6 +24,12 @@ export interface Order {
   readonly keys: readonly Key[];
   /** Whether the violation is the one that was believed; absent: any is. */
   readonly believed?: (violation: Violation) => boolean;
+  /** What an upstream answered, in place of what the invariant wants. */
+  readonly answered?: {
+    readonly wanted: (key: Key) => Values | undefined;
+    /** Rows as they were when it was asked, by keyId: `versionsOf`. */
+    readonly versions: ReadonlyMap<string, string>;
+  };
   /** Tried before: rows of children that slip in past the weaker lock shall not spoil it again. */
   readonly insist?: boolean;
   readonly because?: string;

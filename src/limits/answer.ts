@@ -1,4 +1,5 @@
 import { type List, type Parameters, parseDictionary, parseList } from 'structured-headers';
+import type { Dialect } from '../declare/limit.ts';
 import { type Preset, presets } from './presets.ts';
 import { clamped, untilMs } from './when.ts';
 
@@ -30,9 +31,6 @@ export interface Quota {
   readonly units: number;
   readonly windowMs: number;
 }
-
-/** Which headers to read: those of a well-known upstream, or what most of them send. */
-export type Dialect = keyof typeof presets | 'common';
 
 /**
  * Reads an answer. It never throws: upstreams send what they like. `Retry-After` goes first (RFC 9110, 10.2.3; the draft on

@@ -1,16 +1,6 @@
 import type { Pool } from '../db/pool.ts';
+import type { Limit } from '../declare/limit.ts';
 import type { Told } from './answer.ts';
-
-/** A limit as it is declared. */
-export interface Declared {
-  readonly name: string;
-  /** Units a second, more than 0. */
-  readonly rate: number;
-  /** Units at once. Where the upstream counts a window that slides, 1. */
-  readonly burst: number;
-  /** Requests at a time; undefined: any. */
-  readonly concurrency: number | undefined;
-}
 
 /** The right to send one request now. It has to be given back: a process that dies loses it after half a minute. */
 export interface Permit {
@@ -18,8 +8,19 @@ export interface Permit {
   readonly lease: string | undefined;
 }
 
+/** Its turn would come too late: whoever asked should do something else, and come again. */
+export class Blocked extends Error {
+  readonly ms: number;
+  constructor(name: string, ms: number) {
+    super(`the limit ${name} lets nothing through for ${Math.ceil(ms / 1_000)} s`);
+    this.ms = ms;
+  }
+}
+
 interface Waiter {
   readonly weight: number;
+  /** Longer than that it doesn't wait; ms. */
+  readonly patience: number;
   readonly resolve: (permit: Permit) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -53,7 +54,7 @@ const leaseSeconds = 30;
  */
 export class Budget {
   readonly #pool: Pool;
-  readonly #declared: Declared;
+  readonly #limit: Limit;
   readonly #holder: string;
   #waiters: Waiter[] = [];
   /** Reserved, in the order of their time. */
@@ -73,14 +74,14 @@ export class Budget {
   #told: number | undefined;
 
   /** @param holder this process (uuid): its leases are its own */
-  constructor(pool: Pool, declared: Declared, holder: string) {
+  constructor(pool: Pool, limit: Limit, holder: string) {
     this.#pool = pool;
-    this.#declared = declared;
+    this.#limit = limit;
     this.#holder = holder;
   }
 
   get name(): string {
-    return this.#declared.name;
+    return this.#limit.name;
   }
 
   get waiting(): number {
@@ -89,7 +90,7 @@ export class Budget {
 
   /** Brings the row in line with what is declared; what was learned stays. To be called before `take`. */
   async declare(): Promise<void> {
-    const { name, rate, burst, concurrency } = this.#declared;
+    const { name, rate, burst, concurrency } = this.#limit;
     await this.#pool.query(
       `insert into evenkeel.rate_limit as l (name, rate, burst, concurrency) values ($1, $2, $3, $4)
        on conflict (name) do update set rate = excluded.rate, burst = excluded.burst, concurrency = excluded.concurrency
@@ -98,13 +99,31 @@ export class Budget {
     );
   }
 
-  /** Resolves when a request of so many units may be sent. @throws what the database throws; an error once closed */
-  take(weight = 1): Promise<Permit> {
+  /** How long nothing may be sent, as far as this process knows; ms. */
+  get blockedMs(): number {
+    return Math.max(0, this.#blockedUntil - performance.now());
+  }
+
+  /**
+   * Resolves when a request of so many units may be sent.
+   * @param patience ms; no wait is longer
+   * @throws Blocked where it would be; what the database throws; an error once closed
+   */
+  take(weight = 1, patience = Number.POSITIVE_INFINITY): Promise<Permit> {
     if (this.#closed) return Promise.reject(new Error(`the limit ${this.name} is closed`));
+    if (this.blockedMs > patience) return Promise.reject(new Blocked(this.name, this.blockedMs));
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ weight, resolve, reject });
+      this.#waiters.push({ weight, patience, resolve, reject });
       void this.#fill();
     });
+  }
+
+  /** Those that will not wait so long go away. */
+  #dismiss(ms: number): void {
+    const impatient = this.#waiters.filter(({ patience }) => patience < ms);
+    if (impatient.length === 0) return;
+    this.#waiters = this.#waiters.filter(({ patience }) => patience >= ms);
+    for (const { reject } of impatient) reject(new Blocked(this.name, ms));
   }
 
   /** The request is over. @param spent units it cost after all, where that is known */
@@ -113,13 +132,16 @@ export class Budget {
       this.#leases.delete(lease);
       await this.#pool.query('delete from evenkeel.rate_lease where id = $1', [lease]);
     }
-    if (spent !== weight) {
-      await this.#pool.query(
-        `update evenkeel.rate_limit l
-            set tat = tat + make_interval(secs => $2::float8 / (0.985 * evenkeel.rate_in_force(l))) where name = $1`,
-        [this.name, spent - weight],
-      );
-    }
+    if (spent !== weight) await this.#adjust(spent - weight);
+  }
+
+  /** So many units were used beyond what was reserved. */
+  async #adjust(units: number): Promise<void> {
+    await this.#pool.query(
+      `update evenkeel.rate_limit l
+          set tat = tat + make_interval(secs => $2::float8 / (0.985 * evenkeel.rate_in_force(l))) where name = $1`,
+      [this.name, units],
+    );
   }
 
   /** What the upstream said. A refusal counts here before it is written down, and then for everybody. */
@@ -140,12 +162,12 @@ export class Budget {
   block(ms: number): void {
     this.#doubtful = true;
     this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + ms);
-    if (this.#due.length === 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#waiters = [...this.#due.map(({ waiter }) => waiter), ...this.#waiters];
     const leases = this.#due.flatMap(({ lease }) => lease ?? []);
     this.#due = [];
+    this.#dismiss(this.blockedMs);
     void this.#give(leases);
     void this.#fill();
   }
@@ -210,8 +232,14 @@ export class Budget {
     this.#gap = Math.max(gap, 0.01);
     // Blocked, or closed, while it was reserved.
     if (this.#closed || this.#blockedUntil > now) return this.#give(leases);
-    if (slots === 0) return this.#pause(Math.min(1_000, Math.max(5, wait ?? 0)));
-    const served = this.#waiters.splice(0, slots);
+    if (slots === 0) {
+      this.#dismiss(wait ?? 0);
+      return this.#pause(Math.min(1_000, Math.max(5, wait ?? 0)));
+    }
+    // Some may have gone away meanwhile.
+    const served = this.#waiters.filter(waiter => waiter.weight === weight).slice(0, slots);
+    this.#waiters = this.#waiters.filter(waiter => !served.includes(waiter));
+    if (served.length < slots) await this.#adjust((served.length - slots) * weight);
     for (const [i, waiter] of served.entries())
       this.#due.push({ at: now + (first ?? 0) + i * gap, waiter, lease: leases[i] });
     if (leases.length > served.length) await this.#give(leases.slice(served.length));

@@ -1,3 +1,4 @@
+import type { Dialect } from '../declare/limit.ts';
 import type { Answer, Told } from './answer.ts';
 
 /** How a well-known upstream speaks of its limit, where it differs from most. */
@@ -50,7 +51,7 @@ export const presets = {
   'anthropic-tokens': anthropic('tokens'),
   'anthropic-input-tokens': anthropic('input-tokens'),
   'anthropic-output-tokens': anthropic('output-tokens'),
-} as const satisfies Readonly<Record<string, Preset>>;
+} as const satisfies Readonly<Record<Exclude<Dialect, 'common'>, Preset>>;
 
 /** A minute's limit, whose reset says when all of it is replenished. */
 function perMinute(header: (name: 'limit' | 'remaining' | 'reset') => string): Preset {

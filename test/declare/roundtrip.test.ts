@@ -33,7 +33,14 @@ const set: fc.Arbitrary<Remedy> = fc
   .map(columns => ({ do: 'set', columns }));
 const insert: fc.Arbitrary<Remedy> = fc.constant({ do: 'insert' });
 const remove: fc.Arbitrary<Remedy> = fc.constant({ do: 'remove' });
-const claim: fc.Arbitrary<Remedy> = fc.constant({ do: 'claim' });
+const label = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,9}$/);
+const claim: fc.Arbitrary<Remedy> = fc.oneof(
+  fc.constant({ do: 'claim' as const }),
+  label.map(limit => ({ do: 'claim' as const, limit })),
+);
+const call: fc.Arbitrary<Remedy> = fc
+  .stringMatching(/^[a-z_][a-zA-Z0-9_]{0,9}$/)
+  .map(handler => ({ do: 'call', handler, timeoutMs: 30_000 }));
 const park: fc.Arbitrary<Remedy> = words.map(reason => ({ do: 'park', reason }));
 const append: fc.Arbitrary<Remedy> = fc.record({ do: fc.constant('append' as const), table, columns: names });
 const some = (...remedies: fc.Arbitrary<Remedy>[]) =>
@@ -45,7 +52,7 @@ const shape = fc.oneof(
   fc.record({ form: fc.constant('should' as const), heal: some(set, insert, remove, park) }),
   fc.record({
     form: fc.constant('broken' as const),
-    heal: fc.oneof(some(append, append, set), some(append, remove), some(park), some(claim)),
+    heal: fc.oneof(some(append, append, set), some(append, remove), some(park), some(claim), some(call)),
   }),
 );
 

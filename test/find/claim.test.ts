@@ -159,6 +159,21 @@ test('the brake, a hold, and the guard bind programs too', async () => {
   ]);
 });
 
+test('under a limit no more is handed out than it lets through', async () => {
+  const db = await freshDatabase();
+  await db.sql(`create table orders (id int primary key, email text, paid bool default true, mailed bool default false);
+    insert into orders select g from generate_series(1, 50) g`);
+  const limited = mail('none').replace('heal: claim', 'heal: claim limit mailgun 10/s');
+  await keelOn(db, { mail: limited }).once();
+  const [one, two] = [await claim(db, 40), await claim(db, 40)];
+  // A second's worth, at 98.5 % of the rate, and what came due since.
+  expect(one.length).toBeGreaterThanOrEqual(9);
+  expect(one.length).toBeLessThanOrEqual(11);
+  expect(two.length).toBeLessThanOrEqual(2);
+  await db.sql(`select evenkeel.limit_blocks('mailgun', 60000, 'it refused', true)`);
+  expect(await claim(db, 40)).toEqual([]);
+});
+
 test('healers leave it to programs, and a look while it is claimed lets nobody else in', async () => {
   const { db, keel } = await scene('none', 1);
   const [one] = await claim(db);

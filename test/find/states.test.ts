@@ -105,6 +105,9 @@ test('the ledger goes every way that is listed, and no other', async () => {
   await approve(db.pool, [yes], 'ann');
   const claimed = await db.sql(`select id, key from evenkeel.claim('mine', 4)`);
   const [done, failed, kept, often] = claimed;
+  await db.sql(`select evenkeel.report($1, 'failed')`, [yes]);
+  await db.sql('update evenkeel.violation set due_at = clock_timestamp() where id = $1', [yes]);
+  await db.sql(`select evenkeel.claim('mine')`);
   await db.sql('update u set a = 1 where id = $1', [done.key[0]]);
   await db.sql(`select evenkeel.report($1, 'failed')`, [failed.id]);
   await holdSubject(db.pool, { invariant: 'mine', key: kept.key }, 'ann');

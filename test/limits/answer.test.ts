@@ -1,7 +1,8 @@
 /** What upstreams say of their limits, as they were seen to say it; and whatever else may come. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Dialect, readAnswer } from '../../src/limits/answer.ts';
+import type { Dialect } from '../../src/declare/limit.ts';
+import { readAnswer } from '../../src/limits/answer.ts';
 import { presets } from '../../src/limits/presets.ts';
 import { mostWaitMs, untilMs } from '../../src/limits/when.ts';
 

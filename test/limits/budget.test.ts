@@ -1,24 +1,26 @@
 /** One budget for all processes: on the database's clock, whatever that does, whoever dies. */
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Limit } from '../../src/declare/limit.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { createLog } from '../../src/log.ts';
 import { migrate } from '../../src/db/migrate.ts';
-import { Budget, type Declared, type Permit } from '../../src/limits/budget.ts';
+import { Budget, type Permit } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
 import { freshCluster } from '../support/cluster.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { until } from '../support/wait.ts';
 
-const declared = (more: Partial<Declared> = {}): Declared => ({
+const declared = (more: Partial<Limit> = {}): Limit => ({
   name: 'api',
   rate: 100,
   burst: 1,
   concurrency: undefined,
+  headers: 'common',
   ...more,
 });
 
-async function budgetOn(db: Pick<FreshDatabase, 'url'>, more: Partial<Declared> = {}): Promise<Budget> {
+async function budgetOn(db: Pick<FreshDatabase, 'url'>, more: Partial<Limit> = {}): Promise<Budget> {
   const pool = createPool(db.url, 2);
   await migrate(pool);
   const budget = new Budget(pool, declared(more), randomUUID());

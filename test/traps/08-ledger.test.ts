@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { onTestFinished, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createPool } from '../../src/db/pool.ts';
+import { wardOf } from '../../src/heal/batch.ts';
 import { Healers } from '../../src/heal/healers.ts';
 import { journal } from '../../src/journal/record.ts';
 import { createLog } from '../../src/log.ts';
@@ -42,7 +43,7 @@ async function worker(db: FreshDatabase) {
   const bindings = new Bindings(pool, keelOn(db, files).invariants, log);
   await bindings.refresh();
   await bindings.standing(bounds => stand(pool, { id: randomUUID(), version: 'test' }, bounds, []));
-  const healers = new Healers(pool, bindings, config, log, journal);
+  const healers = new Healers(wardOf(pool, bindings, config, journal), bindings, config, log);
   const entries = async () => {
     await pool.query('select pg_stat_force_next_flush()');
     const { rows } = await pool.query<{ n: string }>(
