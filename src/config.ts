@@ -73,6 +73,13 @@ export const settings = {
     'the most WAL that the replication slot may hold back before it is given up and everything is swept',
   ),
   replicaUrl: setting('EVENKEEL_REPLICA_URL', '', optional(postgresUrl), 'a standby to sweep from', true),
+  brokerUrl: setting(
+    'EVENKEEL_BROKER_URL',
+    '',
+    optional(brokerUrl),
+    "the broker of Celery's workers, `amqp://` or `redis://`, for `heal: celery`",
+    true,
+  ),
   healers: setting('EVENKEEL_HEALERS', '2', whole(1, 64), 'heal transactions at once in this process'),
   batch: setting(
     'EVENKEEL_BATCH',
@@ -251,6 +258,15 @@ function postgresUrl(text: string): string {
   if (!/^postgres(ql)?:\/\//.test(text)) {
     throw new Fault('expected a URL that begins with postgres://', {
       hint: 'postgres://user:password@host:5432/database',
+    });
+  }
+  return parsed(text);
+}
+
+function brokerUrl(text: string): string {
+  if (!/^(amqps?|rediss?):\/\//.test(text)) {
+    throw new Fault('expected a URL that begins with amqp:// or redis://', {
+      hint: 'amqp://user:password@host:5672/vhost, redis://:password@host:6379/0',
     });
   }
   return parsed(text);

@@ -7,6 +7,7 @@ import { createPool, describe } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
 import { limitFor } from './declare/remedy.ts';
 import { Callers } from './call/callers.ts';
+import { createCourier } from './celery/courier.ts';
 import { find } from './find/find.ts';
 import { Finder } from './find/finder.ts';
 import { recheck } from './find/recheck.ts';
@@ -74,16 +75,9 @@ export async function createEngine(
   const limits = new Limits(pool, config.directUrl ?? url, log);
   for (const { heal } of invariants) await limits.declare(limitFor(heal));
   const callers = new Callers(ward, bindings, limits, invariants, log);
-  const healing = {
-    start() {
-      healers.start();
-      callers.start();
-    },
-    wake() {
-      healers.wake();
-      callers.wake();
-    },
-  };
+  const courier = await createCourier(ward, bindings, limits, invariants, config, log);
+  const healing = [healers, callers, ...(courier ? [courier] : [])];
+  const wake = () => healing.forEach(one => one.wake());
   const leader = new Leader(pool, self, log);
   const tracer = new Tracer(() => {
     // A pause between two rounds is meant; waiting for something to do is not.
@@ -102,7 +96,7 @@ export async function createEngine(
     tracer,
     log,
     limitMs,
-    opened: () => healing.wake(),
+    opened: wake,
     fail: (name, error) => bindings.fail(name, error),
   });
   const finding = new Service('find', idleMs, log, () => finder.round());
@@ -117,7 +111,7 @@ export async function createEngine(
       const doubt = watcher.doubt(bound.name, keys);
       const { opened } = await find(pool, bound, keys, limitMs, cause);
       await doubt(opened);
-      if (opened.length > 0) healing.wake();
+      if (opened.length > 0) wake();
     },
     // Where capture tells of every change, the sweep is the backstop.
     pause: ({ name, everyMs }) =>
@@ -128,7 +122,7 @@ export async function createEngine(
     watcher.wake();
     sweeper.wake();
   };
-  const gate = new Gate(pool, url, config, log, () => healing.start());
+  const gate = new Gate(pool, url, config, log, () => healing.forEach(one => one.start()));
 
   const services = [
     new Service('heartbeat', 2_000, log, heartbeat),
@@ -150,11 +144,11 @@ export async function createEngine(
       try {
         await sweeper.pass();
         swept?.();
-        if (await gate.mayHeal()) await Promise.all([healers.drain(), callers.drain()]);
+        if (await gate.mayHeal()) await Promise.all(healing.map(one => one.drain()));
         // What can't be delivered waits for the next process.
         await sendAlerts(pool, config).catch(error => log.warn(describe(error)));
       } finally {
-        await close([callers, leader]);
+        await close([...healing, leader]);
       }
     },
     start() {
@@ -164,7 +158,7 @@ export async function createEngine(
       finding.start();
       sweeper.start();
     },
-    stop: () => close([sweeper, finding, watcher, healers, callers, ...services, leader]),
+    stop: () => close([sweeper, finding, watcher, ...healing, ...services, leader]),
   };
 
   function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {

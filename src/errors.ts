@@ -9,7 +9,7 @@ export const errors = {
   'missing-header-key': { hint: 'Every invariant needs `evenkeel`, `says` and `on`.', retry: false },
   'bad-header-value': { hint: 'See the table of keys in docs/invariants.md.', retry: false },
   'bad-remedy': {
-    hint: 'Remedies are set, insert, remove, park and claim; see docs/invariants.md.',
+    hint: 'Remedies are set, insert, remove, park, claim, call and celery; see docs/invariants.md.',
     retry: false,
   },
   'bad-definition': {
@@ -62,6 +62,11 @@ export const errors = {
   },
   'database-down': { hint: 'Evenkeel waits and connects again by itself.', retry: true },
   'no-database': { hint: 'Set DATABASE_URL to a postgres:// URL.', retry: false },
+  'no-broker': { hint: 'Set EVENKEEL_BROKER_URL to amqp://… or redis://…', retry: false },
+  'no-client': {
+    hint: 'Install what the broker takes: amqplib for amqp://, ioredis for redis://.',
+    retry: false,
+  },
   'bad-setting': { hint: 'See the table of environment variables in the README.', retry: false },
   'busy-elsewhere': {
     hint: 'Stop the other process, or wait: its sweeps count as much as this one.',

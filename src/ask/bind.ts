@@ -10,7 +10,7 @@ import { type Costs, estimate } from './cost.ts';
 import { explain } from './mistake.ts';
 import { governed, keyColumns, touched } from './named.ts';
 import { alike, resultColumns } from './result.ts';
-import { appendTables, requireOneRow, requireOwn, setColumns } from './writable.ts';
+import { appendTables, requireGiven, requireOneRow, requireOwn, setColumns } from './writable.ts';
 
 /** An invariant that has met its database: names resolved, columns known, forms of the question priced. */
 export interface Bound {
@@ -40,6 +40,8 @@ export interface ResultColumn {
   readonly name: string;
   /** The table's column of the same name: compared, or written; undefined: evidence only. */
   readonly own: Column | undefined;
+  /** The oid of the result's type. */
+  readonly family: number;
 }
 
 export interface Append {
@@ -74,9 +76,14 @@ export async function bind(tx: Tx, invariant: Invariant, schemas: readonly strin
   }
   const columns = names
     .filter(name => !key.some(column => column.name === name))
-    .map(name => ({ name, own: columnOf(table, name) }));
+    .map(name => ({
+      name,
+      own: columnOf(table, name),
+      family: results.find(one => one.name === name)?.family ?? 0,
+    }));
   if (invariant.form === 'should') requireOwn(invariant, table, columns);
   const sets = setColumns(invariant, table, columns);
+  requireGiven(invariant, names);
   const appends = await appendTables(tx, invariant, columns, key);
   requireOneRow(invariant, table, key);
   const recast = key.map(

@@ -1,4 +1,4 @@
-import { writes } from '../declare/remedy.ts';
+import { taskOf, writes } from '../declare/remedy.ts';
 import { type Column, type Relation, namesOneRow, primaryKey } from '../catalog/relation.ts';
 import { type Tx, quote } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
@@ -12,11 +12,22 @@ export function requireOwn(invariant: Invariant, table: Relation, columns: reado
   for (const { name, own } of columns) if (!own) existing(invariant, table, name);
 }
 
+/** What a Celery task is given stands in the result. @throws unknown-column */
+export function requireGiven({ heal, place }: Invariant, names: readonly string[]): void {
+  const { args = [], kwargs = {}, task } = taskOf(heal) ?? {};
+  for (const name of [...args, ...Object.values(kwargs)]) {
+    if (!names.includes(name))
+      throw new EvenkeelError('unknown-column', `${task}(${quote(name)}): the result has no such column`, {
+        place,
+      });
+  }
+}
+
 /** The columns that `set` writes. @throws unknown-column, not-writable, bad-remedy */
 export function setColumns(
   invariant: Invariant,
   table: Relation,
-  columns: readonly ResultColumn[],
+  columns: readonly Pick<ResultColumn, 'name' | 'own'>[],
 ): Column[] {
   const remedy = invariant.heal.find(one => one.do === 'set');
   const inserts = invariant.heal.some(one => one.do === 'insert');

@@ -32,6 +32,8 @@ const lookMs = 200;
 const finishMs = 3_000;
 /** No wait is slept through here: what is due later stays in the ledger. */
 const longestRestMs = 1_000;
+/** So often may a process die over a violation before a person decides. */
+const mostDeaths = 5;
 /** A collision with the application is tried again so often, in so many ms. */
 const tries = 5;
 const againMs = 200;
@@ -118,7 +120,14 @@ export class Desk {
       const room = this.#most - this.#runs.size;
       if (room <= 0 || this.#stopping) break;
       try {
-        const leased = await lease(ward, bound, limits.holder, Math.min(1_000, room * size));
+        const leased = await lease(ward, bound, {
+          holder: limits.holder,
+          most: Math.min(1_000, room * size),
+          seconds: leaseSeconds,
+          counts: false,
+          often: mostDeaths,
+          tooOften: `its process died, or lost its lease, ${mostDeaths} times`,
+        });
         total += leased.length;
         for (let i = 0; i < leased.length; i += size)
           void this.#run(bound, call, budget, leased.slice(i, i + size));

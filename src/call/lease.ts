@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { raise } from '../alerts/raise.ts';
 import { type Pool, type Tx, ask, transaction } from '../db/pool.ts';
 import { type Violation, askKeys, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
@@ -12,9 +11,6 @@ import type { Ward } from '../heal/batch.ts';
 
 /** How long a violation is this process's without a word; it says so again every third of that. */
 export const leaseSeconds = 30;
-/** So often may a process die over a violation before a person decides. */
-const mostDeaths = 5;
-
 /** A violation that this process asks an upstream about, as it was when the request was made. */
 export interface Leased {
   readonly claimed: Claimed;
@@ -40,11 +36,24 @@ export async function dueCalls(pool: Pool, names: readonly string[]): Promise<Se
   return new Set(rows.map(({ name }) => name));
 }
 
+/** Who takes violations, and for how long. */
+export interface Leasing {
+  readonly holder: string;
+  readonly most: number;
+  readonly seconds: number;
+  /** What is taken counts for the guard at once; else only what is written. */
+  readonly counts: boolean;
+  /** What was taken so often before, and never given back, is parked: `tooOften` says why. */
+  readonly often: number;
+  readonly tooOften: string;
+}
+
 /**
- * Takes up to `most` due violations, and looks again: only what is still so, and as the ledger believes it, is worth a request.
- * One transaction, which is over before anybody is asked.
+ * Takes due violations, and looks again: only what is still so, and as the ledger believes it, is worth a request. One transaction,
+ * which is over before anybody is asked.
  */
-export async function lease(ward: Ward, bound: Bound, holder: string, most: number): Promise<Leased[]> {
+export async function lease(ward: Ward, bound: Bound, leasing: Leasing): Promise<Leased[]> {
+  const { holder, most, seconds, counts, often, tooOften } = leasing;
   const limits = { statement: ward.lockedMs, lock: 200, idle: ward.lockedMs, schemas: bound.schemas };
   return transaction(ward.pool, limits, async tx => {
     if (!(await mayWrite(tx, bound))) return [];
@@ -53,14 +62,10 @@ export async function lease(ward: Ward, bound: Bound, holder: string, most: numb
       await hold(tx, bound.name, `its guard of ${bound.invariant.guard}/hour is used up`);
       return [];
     }
-    await parkDeadly(tx, bound);
-    const rows = await ask(tx, leaseText(bound), [
-      bound.name,
-      Math.min(most, left - (await underWay(tx, bound))),
-      bound.invariant.graceMs,
-      holder,
-      leaseSeconds,
-    ]);
+    const room = left - (counts ? 0 : await underWay(tx, bound));
+    const values = [bound.name, Math.min(most, room), bound.invariant.graceMs, holder, seconds];
+    const rows = await ask(tx, leaseText(bound), values);
+    if (rows.length === 0) return [];
     const claimed = rows.map(row => claimedOf(bound, row.slice(2)));
     const keys = claimed.map(({ key }) => key);
     // First the rows, then what is said of them: a change between the two makes the versions differ.
@@ -71,19 +76,12 @@ export async function lease(ward: Ward, bound: Bound, holder: string, most: numb
     for (const [i, one] of claimed.entries()) {
       const id = keyId(one.key);
       const violation = seen.get(id);
+      const [claims = '0', opened = '0'] = rows[i] as string[];
       if (!violation) results.set(id, { did: 'cleared' });
-      else if (!violation.present) results.set(id, { did: 'shown', violation });
       else if (!isBelieved(one, violation)) results.set(id, { did: 'changed', violation });
-      else {
-        const [claims = '0', opened = '0'] = rows[i] as string[];
-        leased.push({
-          claimed: one,
-          violation,
-          version: versions.get(id),
-          opened,
-          claims: Number(claims),
-        });
-      }
+      else if (Number(claims) > often) results.set(id, { did: 'parked', why: tooOften, violation });
+      else
+        leased.push({ claimed: one, violation, version: versions.get(id), opened, claims: Number(claims) });
     }
     const over = claimed.filter(({ key }) => results.has(keyId(key)));
     if (over.length > 0) {
@@ -91,6 +89,7 @@ export async function lease(ward: Ward, bound: Bound, holder: string, most: numb
       const cleared = [...results.values()].filter(({ did }) => did === 'cleared').length;
       await pulse(tx, bound.name, { cleared });
     }
+    if (counts) await pulse(tx, bound.name, { written: leased.length });
     return leased;
   });
 }
@@ -115,22 +114,6 @@ async function underWay(tx: Tx, { name, invariant }: Bound): Promise<number> {
     [name],
   );
   return Number(rows[0]?.[0]);
-}
-
-/** What took its process down again and again. */
-async function parkDeadly(tx: Tx, bound: Bound): Promise<void> {
-  const { rowCount } = await tx.query(
-    `update evenkeel.violation set state = 'parked', claimed_by = null, due_at = 'infinity', reason = $3
-      where invariant = $1 and state = 'claimed' and claims >= $2 and due_at <= clock_timestamp()`,
-    [bound.name, mostDeaths, `its process died, or lost its lease, ${mostDeaths} times`],
-  );
-  if (rowCount)
-    await raise(
-      tx,
-      'parked',
-      bound.name,
-      `${bound.name}: ${rowCount} parked: its process died ${mostDeaths} times`,
-    );
 }
 
 /** Those that are still this process's, locked until the transaction ends. */

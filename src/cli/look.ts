@@ -3,7 +3,7 @@ import type { Invariant } from '../declare/invariant.ts';
 import { printRemedies } from '../declare/print.ts';
 import { type Key, type Values, type Violation, askSome } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
-import { callOf, isClaimed } from '../declare/remedy.ts';
+import { callOf, isClaimed, taskOf } from '../declare/remedy.ts';
 import { planFor } from '../heal/plan.ts';
 import { eachBound } from './bound.ts';
 
@@ -131,6 +131,8 @@ function wouldBe(bound: Bound, violation: Violation): Would {
 function whyShown({ invariant }: Bound, { kind, present, key }: Violation): string {
   if (invariant.heal.length === 0) return 'no remedy is declared';
   if (isClaimed(invariant.heal)) return 'a program claims it';
+  const task = taskOf(invariant.heal);
+  if (task) return `a Celery worker gets it: ${task.task}`;
   const call = callOf(invariant.heal);
   if (call) return `its handler asks ${call.limit?.name ?? call.handler}`;
   if (kind === 'broken' && !present) return 'there is no such row of the governed table';

@@ -1,6 +1,7 @@
 import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { Reader } from './names.ts';
+import { celeryTask } from './celery.ts';
 import { limitOf } from './limit.ts';
 import { claim, insert, park, remove, set, type LimitName, type Remedy } from './remedy.ts';
 
@@ -41,6 +42,8 @@ function remedy(reader: Reader): Remedy {
       const limit = limited(reader);
       return limit ? Object.freeze({ do: 'claim', limit }) : claim();
     }
+    case 'celery':
+      return handedOver(reader);
     case 'call':
       if (ends) reader.fail('call has to name its handler: call refresh');
       return called(label(reader));
@@ -54,7 +57,7 @@ function remedy(reader: Reader): Remedy {
       const better = Object.hasOwn(instead, word.toLowerCase()) ? instead[word.toLowerCase()] : undefined;
       const meant = better
         ? `; write ${better}`
-        : didYouMean(word, ['set', 'insert', 'remove', 'park', 'claim', 'call']);
+        : didYouMean(word, ['set', 'insert', 'remove', 'park', 'claim', 'call', 'celery']);
       throw new Fault(`unknown remedy '${word}'${meant}`, { at: start });
     }
   }
@@ -69,6 +72,46 @@ function limited(reader: Reader): LimitName | undefined {
   if (rate === undefined) return name;
   reader.take(rate);
   return limitOf(name, rate);
+}
+
+/** `task(column, argument = column) [on queue] [limit name [rate]] [within 10m] [priority n]` */
+function handedOver(reader: Reader): Remedy {
+  const task = /^[\w.]+/.exec(reader.text.slice(reader.at))?.[0];
+  if (task === undefined) return reader.fail('celery has to name its task: celery billing.resync(id)');
+  reader.take(task);
+  const args: string[] = [];
+  const kwargs: [string, string][] = [];
+  if (reader.take('(') && !reader.take(')')) {
+    do {
+      const { written, name } = reader.name('a column');
+      if (reader.take('=')) kwargs.push([written, reader.name('a column').name]);
+      else if (kwargs.length > 0) reader.fail('columns come before named arguments');
+      else args.push(name);
+    } while (reader.take(','));
+    if (!reader.take(')')) reader.fail(`expected , or ), found ${reader.next}`);
+  }
+  const rest: { queue?: string; limit?: LimitName; withinMs?: string; priority?: number } = {};
+  for (;;) {
+    const limit = limited(reader);
+    if (limit !== undefined) rest.limit = limit;
+    else if (follows(reader, 'on')) rest.queue = piece(reader, 'a queue');
+    else if (follows(reader, 'within')) rest.withinMs = piece(reader, 'a time');
+    else if (follows(reader, 'priority')) rest.priority = Number(piece(reader, 'a number'));
+    else break;
+  }
+  return celeryTask(task, { args, kwargs, ...rest });
+}
+
+function follows(reader: Reader, word: string): boolean {
+  return new RegExp(`^${word}(?!\\w)`).test(reader.text.slice(reader.at)) && reader.take(word);
+}
+
+/** Up to the next space. */
+function piece(reader: Reader, kind: string): string {
+  const text = /^[^\s;]+/.exec(reader.text.slice(reader.at))?.[0];
+  if (text === undefined) return reader.fail(`expected ${kind}, found ${reader.next}`);
+  reader.take(text);
+  return text;
 }
 
 /** One word: a name. */

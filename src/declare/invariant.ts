@@ -203,14 +203,14 @@ function keyColumns(value: unknown): readonly string[] {
   return names;
 }
 
-const verbs = ['set', 'assign', 'insert', 'append', 'remove', 'park', 'claim', 'call'];
+const verbs = ['set', 'assign', 'insert', 'append', 'remove', 'park', 'claim', 'call', 'celery'];
 
 function remedyList(value: unknown): readonly Remedy[] {
   const heal: unknown[] = Array.isArray(value) ? [...value] : [value];
   for (const item of heal) {
     if (!verbs.includes((item as Remedy | null)?.do as string)) {
       throw new Fault(
-        `expected set(), insert(), remove(), park(reason), claim() or call(), found ${what(item)}`,
+        `expected set(), insert(), remove(), park(reason), claim(), call() or celery(), found ${what(item)}`,
       );
     }
   }

@@ -46,7 +46,7 @@ export class Named {
             `heal: there is no handler '${remedy.handler}'${didYouMean(remedy.handler, [...this.#calls.keys()])}`,
             `Export it from a .ts or .js file of the folder: export const ${remedy.handler} = call(limit, …).`,
           );
-        } else if (remedy.do === 'claim' && typeof remedy.limit === 'string') {
+        } else if ((remedy.do === 'claim' || remedy.do === 'celery') && typeof remedy.limit === 'string') {
           const limit = this.#limits.get(remedy.limit) ?? declaredIn(invariants, remedy.limit);
           if (limit) {
             changed = true;

@@ -1,5 +1,6 @@
 import { quote } from './names.ts';
-import type { Remedy } from './remedy.ts';
+import type { LimitName, Remedy } from './remedy.ts';
+import { durationText } from './values.ts';
 
 /** Remedies as they stand in a header; '' where a person decides. */
 export function printRemedies(remedies: readonly Remedy[]): string {
@@ -25,10 +26,18 @@ function printRemedy(remedy: Remedy): string {
     case 'call':
       return `call ${remedy.handler}`;
     case 'claim':
-      return remedy.limit
-        ? `claim limit ${typeof remedy.limit === 'string' ? remedy.limit : remedy.limit.name}`
-        : 'claim';
+      return `claim${under(remedy.limit)}`;
+    case 'celery': {
+      const { task, args = [], kwargs = {}, queue, limit, withinMs, priority } = remedy;
+      const named = Object.entries(kwargs).map(([name, column]) => `${name} = ${quote(column)}`);
+      const given = [...args.map(quote), ...named].join(', ');
+      const rank = priority === undefined ? '' : ` priority ${priority}`;
+      return `celery ${task}(${given}) on ${queue}${under(limit)} within ${durationText(withinMs)}${rank}`;
+    }
     default:
       return remedy.do;
   }
 }
+
+const under = (limit: LimitName | undefined): string =>
+  limit === undefined ? '' : ` limit ${typeof limit === 'string' ? limit : limit.name}`;

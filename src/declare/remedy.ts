@@ -21,6 +21,19 @@ export type Remedy =
   | { readonly do: 'park'; readonly reason: string }
   | { readonly do: 'claim'; readonly limit?: LimitName }
   | {
+      readonly do: 'celery';
+      /** Its full name. */
+      readonly task: string;
+      /** Columns; undefined: the key. */
+      readonly args?: readonly string[];
+      /** Argument → column. */
+      readonly kwargs?: Readonly<Record<string, string>>;
+      readonly queue: string;
+      readonly limit?: LimitName;
+      readonly withinMs: number;
+      readonly priority?: number;
+    }
+  | {
       readonly do: 'call';
       /** Its name, for people, and for `.sql` files that name it. */
       readonly handler: string;
@@ -35,9 +48,13 @@ export type Remedy =
 /** A limit, or the name of one that is declared elsewhere. */
 export type LimitName = Limit | string;
 
-/** Do we write it by ourselves? A person decides what is parked, a program what it claims, an upstream what is called. */
-export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: 'park' | 'claim' | 'call' }> =>
-  remedy.do !== 'park' && remedy.do !== 'claim' && remedy.do !== 'call';
+/** Remedies of which others decide what is written: a person, a program, an upstream, a Celery worker. */
+type Others = 'park' | 'claim' | 'call' | 'celery';
+const others: readonly string[] = ['park', 'claim', 'call', 'celery'] satisfies Others[];
+
+/** Do we write it by ourselves? */
+export const writes = (remedy: Remedy): remedy is Exclude<Remedy, { do: Others }> =>
+  !others.includes(remedy.do);
 
 /** Is it left to programs? */
 export const isClaimed = (heal: readonly Remedy[]): boolean => heal.some(remedy => remedy.do === 'claim');
@@ -45,6 +62,10 @@ export const isClaimed = (heal: readonly Remedy[]): boolean => heal.some(remedy 
 /** What an upstream is asked by. */
 export const callOf = (heal: readonly Remedy[]): Does<'call'> | undefined =>
   heal.find(remedy => remedy.do === 'call');
+
+/** The task that it is handed to. */
+export const taskOf = (heal: readonly Remedy[]): Does<'celery'> | undefined =>
+  heal.find(remedy => remedy.do === 'celery');
 
 /** The limit under which it heals. */
 export function limitFor(heal: readonly Remedy[]): Limit | undefined {

@@ -10,7 +10,7 @@ export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'h
   };
   const does = (verb: Remedy['do']) => heal.some(remedy => remedy.do === verb);
 
-  for (const verb of ['set', 'insert', 'remove', 'park', 'claim', 'call'] as const) {
+  for (const verb of ['set', 'insert', 'remove', 'park', 'claim', 'call', 'celery'] as const) {
     const times = heal.filter(remedy => remedy.do === verb).length;
     if (times > 1)
       say('heal', `${verb} is named ${times === 2 ? 'twice' : `${times} times`}`, 'Name each remedy once.');
@@ -20,6 +20,9 @@ export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'h
   }
   if (does('call') && heal.length > 1) {
     say('heal', 'call leaves it to its handler, so it stands alone', 'Leave out call, or the others.');
+  }
+  if (does('celery') && heal.length > 1) {
+    say('heal', 'celery leaves it to a worker, so it stands alone', 'Leave out celery, or the others.');
   }
   if (does('call') && form === 'should') {
     say(

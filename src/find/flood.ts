@@ -1,6 +1,6 @@
 import { raise } from '../alerts/raise.ts';
 import type { Tx } from '../db/pool.ts';
-import { callOf } from '../declare/remedy.ts';
+import { callOf, taskOf } from '../declare/remedy.ts';
 import type { Bound } from '../ask/bind.ts';
 
 /** Makes an invariant observe until a person says resume; once is enough. No claim is made after it commits. */
@@ -20,7 +20,8 @@ export async function hold(tx: Tx, name: string, why: string): Promise<boolean> 
  */
 export async function holdFlood(tx: Tx, bound: Bound): Promise<boolean> {
   // What goes to an upstream is paced by its limit, and checks such as "confirmed within a day" break many rows at once.
-  if (bound.invariant.guard === null || callOf(bound.invariant.heal)) return false;
+  const { guard, heal } = bound.invariant;
+  if (guard === null || callOf(heal) || taskOf(heal)) return false;
   const { rows } = await tx.query<{ opened: number }>(
     `select coalesce(sum(opened), 0)::int as opened from evenkeel.pulse
       where invariant = $1 and minute > clock_timestamp() - interval '10 minutes'`,

@@ -1,4 +1,4 @@
-import { type Tx, arrayText } from '../db/pool.ts';
+import { type Pool, type Tx, arrayText } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
 import { type Key, type Violation, keyColumns, keyId } from '../ask/ask.ts';
@@ -73,7 +73,7 @@ const several = new Set([1700, 700, 701, 1186, 3802, 1266]);
 
 /** Adds to the invariant's current minute: what guards, floods and sparklines count. */
 export async function pulse(
-  tx: Tx,
+  tx: Tx | Pool,
   invariant: string,
   add: { opened?: number; cleared?: number; healed?: number; written?: number },
 ): Promise<void> {

@@ -105,7 +105,7 @@ export function isBelieved({ listed }: Claimed, now: Violation): boolean {
 }
 
 type Look = Pick<Violation, 'kind' | 'evidence' | 'wanted'>;
-export const looksLike = (then: Look, now: Look): boolean =>
+const looksLike = (then: Look, now: Look): boolean =>
   then.kind === now.kind && same(then.evidence, now.evidence) && same(then.wanted, now.wanted);
 
 const same = (a: Values, b: Values): boolean => {

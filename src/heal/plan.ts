@@ -2,7 +2,7 @@ import type { Bound } from '../ask/bind.ts';
 import type { Violation } from '../ask/ask.ts';
 import { type Remedy, writes as isWritten } from '../declare/remedy.ts';
 
-export type Write = Exclude<Remedy, { do: 'park' | 'assign' | 'claim' | 'call' }>;
+export type Write = Exclude<Remedy, { do: 'park' | 'assign' | 'claim' | 'call' | 'celery' }>;
 
 /** What is to be done about one violation: writes, a person, or nothing (its case has no remedy: it is shown). */
 export type Plan =

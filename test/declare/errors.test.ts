@@ -165,7 +165,7 @@ describe('remedies', () => {
     ['DELETE', "unknown remedy 'DELETE'; write remove"],
     ['none', "unknown remedy 'none'; write no `heal` line at all: then a person decides"],
     ['call refund; set', 'call leaves it to its handler, so it stands alone'],
-    ['celery billing.resync(id)', "unknown remedy 'celery'"],
+    ['celery billing.resync(id); set', 'celery leaves it to a worker, so it stands alone'],
     ['call', 'call has to name its handler: call refresh'],
     ['claim; set', 'claim leaves it to a program, so it stands alone'],
     ['constructor', "unknown remedy 'constructor'"],

@@ -170,12 +170,12 @@ select t.id, count(p.id) as posts_count
     [
       'a remedy as text',
       { ...base, heal: 'set' },
-      "bad-definition x: heal: expected set(), insert(), remove(), park(reason), claim() or call(), found the string 'set'",
+      "bad-definition x: heal: expected set(), insert(), remove(), park(reason), claim(), call() or celery(), found the string 'set'",
     ],
     [
       'a remedy not called',
       { ...base, heal: [set] },
-      'bad-definition x: heal: expected set(), insert(), remove(), park(reason), claim() or call(), found a function',
+      'bad-definition x: heal: expected set(), insert(), remove(), park(reason), claim(), call() or celery(), found a function',
     ],
     [
       'a literal',

@@ -38,6 +38,23 @@ const claim: fc.Arbitrary<Remedy> = fc.oneof(
   fc.constant({ do: 'claim' as const }),
   label.map(limit => ({ do: 'claim' as const, limit })),
 );
+const celery: fc.Arbitrary<Remedy> = fc.record(
+  {
+    do: fc.constant('celery' as const),
+    task: fc.stringMatching(/^[a-z_]\w{0,5}(\.[a-z_]\w{0,5}){0,2}$/),
+    args: names,
+    kwargs: fc.dictionary(fc.stringMatching(/^[a-z_]\w{0,5}$/), name, {
+      minKeys: 1,
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
+    queue: fc.stringMatching(/^[a-z0-9_.-]{1,9}$/),
+    limit: label,
+    withinMs: fc.integer({ min: 1_000, max: 1_000_000_000 }),
+    priority: fc.integer({ min: 0, max: 9 }),
+  },
+  { requiredKeys: ['do', 'task', 'queue', 'withinMs'] },
+);
 const call: fc.Arbitrary<Remedy> = fc
   .stringMatching(/^[a-z_][a-zA-Z0-9_]{0,9}$/)
   .map(handler => ({ do: 'call', handler, timeoutMs: 30_000 }));
@@ -52,7 +69,14 @@ const shape = fc.oneof(
   fc.record({ form: fc.constant('should' as const), heal: some(set, insert, remove, park) }),
   fc.record({
     form: fc.constant('broken' as const),
-    heal: fc.oneof(some(append, append, set), some(append, remove), some(park), some(claim), some(call)),
+    heal: fc.oneof(
+      some(append, append, set),
+      some(append, remove),
+      some(park),
+      some(claim),
+      some(call),
+      some(celery),
+    ),
   }),
 );
 

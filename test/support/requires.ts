@@ -11,6 +11,16 @@ const components = {
     there: () => existsSync('/usr/sbin/pgbouncer'),
     get: 'Debian: apt-get install pgbouncer',
   },
+  rabbitmq: {
+    there: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server'),
+    get: 'Debian: apt-get install rabbitmq-server',
+  },
+  redis: { there: () => existsSync('/usr/bin/redis-server'), get: 'Debian: apt-get install redis-server' },
+  celery: {
+    there: () =>
+      ['celery', 'redis', 'psycopg2'].every(name => existsSync(`/usr/lib/python3/dist-packages/${name}`)),
+    get: 'Debian: apt-get install python3-celery python3-redis python3-psycopg2',
+  },
   root: { there: () => process.getuid?.() === 0, get: 'the rights to run as other accounts' },
 };
 
