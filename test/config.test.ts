@@ -115,7 +115,7 @@ describe('what is wrong with a setting', () => {
     ['evenkeel_mode', "; did you mean 'EVENKEEL_MODE'?"],
     ['EVENKEEL_INVARIANT', "; did you mean 'EVENKEEL_INVARIANTS'?"],
     ['EVENKEEL_SWEEP_PAUZE', "; did you mean 'EVENKEEL_SWEEP_PAUSE'?"],
-    ['EVENKEEL_BROKER_URL', ''],
+    ['EVENKEEL_ELSEWHERE', ''],
   ])('may be its name: %s', (name, guess) => {
     expect(told({ [name]: 'observe' })).toEqual([`${name}=observe: there is no such setting${guess}`]);
   });

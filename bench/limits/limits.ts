@@ -45,10 +45,10 @@ async function run(
   name: string,
 ): Promise<{ kept: number; refused: number }> {
   const upstream = fork(fileURLToPath(new URL('upstream.js', import.meta.url)));
-  const [{ port }] = (await once(upstream, 'message')) as [{ port: number }];
+  const { port } = await said<{ port: number }>(upstream);
   const ask = async <T>(message: Order | 'count'): Promise<T> => {
     upstream.send(message);
-    return ((await once(upstream, 'message')) as [T])[0];
+    return said<T>(upstream);
   };
   await ask({ rate, says: says === 'header' });
   // Where it isn't known, half as much again is configured.
@@ -57,7 +57,7 @@ async function run(
   const callers = Array.from({ length: processes }, () =>
     fork(fileURLToPath(new URL('caller.js', import.meta.url)), args),
   );
-  await Promise.all(callers.map(caller => once(caller, 'message')));
+  await Promise.all(callers.map(said));
   // What is learned is learned by then.
   await delay(says === 'nothing' ? 5_000 : 1_500);
   await ask({ rate, says: says === 'header' });
@@ -65,6 +65,22 @@ async function run(
   const { accepted, refused, ms } = await ask<Counted>('count');
   await Promise.all([...callers.map(end), end(upstream)]);
   return { kept: (1_000 * accepted) / ms / rate, refused: refused / (accepted + refused) };
+}
+
+/** Its next message. @throws where it ends first */
+async function said<T>(child: ChildProcess): Promise<T> {
+  const gone = new AbortController();
+  try {
+    const over = once(child, 'exit', { signal: gone.signal }).then(([code]) => {
+      throw new Error(`a process ended with ${String(code)}`);
+    });
+    return await Promise.race([
+      once(child, 'message', { signal: gone.signal }).then(([message]) => message as T),
+      over,
+    ]);
+  } finally {
+    gone.abort();
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {
