@@ -151,3 +151,37 @@ begin
          due_at = clock_timestamp() + make_interval(secs => 4 ^ (greatest(v.claims, 1) - 1) * (0.75 + random() / 2)) where o.id = violation;
   return 'it is handed out again';
 end $$;
+
+-- As before, and one refusal isn't taken for a sign that the limit is lower: where many processes send at the full rate, one of a
+-- thousand requests comes a little late. A second one within ten seconds is, unless it is one of two hundred.
+create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
+  language plpgsql as $$
+declare
+  l evenkeel.rate_limit;
+  wait double precision;
+  now timestamptz;
+  chance boolean;
+begin
+  select * into l from evenkeel.rate_limit where name = of for update;
+  if not found then raise exception 'there is no limit %', of using errcode = 'P0002'; end if;
+  now := clock_timestamp();
+  chance := l.refused_at is null or l.refused_at < now - interval '10 seconds' or (
+    select sum(s.refused) + 1 <= 0.005 * sum(s.used) from evenkeel.rate_second s
+     where s.rate_limit = of and s.second > now - interval '10 seconds');
+  wait := least(3600000, greatest(0, coalesce(ms, case when chance then 50 else least(60000, 200 * 2 ^ least(l.in_a_row, 20)) end)));
+  update evenkeel.rate_limit
+     set blocked_until = greatest(l.blocked_until, now + make_interval(secs => wait / 1000)), blocked_why = why where name = of;
+  if refused then
+    insert into evenkeel.rate_second as s values (of, date_trunc('second', now), 0, 1)
+      on conflict (rate_limit, second) do update set refused = s.refused + 1;
+    update evenkeel.rate_limit
+       set refusals = l.refusals + 1, refused_at = now,
+           -- Several refusals of one moment are one sign.
+           in_a_row = l.in_a_row + case when l.refused_at > now - interval '100 milliseconds' then 0 else 1 end,
+           found_rate = case when chance or l.told_rate is not null or l.refused_at > now - interval '1 second' then l.found_rate
+                             else greatest(l.rate / 1000, 0.9 * evenkeel.rate_in_force(l)) end
+     where name = of;
+  end if;
+  perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);
+  return wait;
+end $$;

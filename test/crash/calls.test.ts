@@ -14,11 +14,11 @@ test(
     let rate = 150;
     const accepted: number[] = [];
     const effects = new Map<string, Set<string>>();
-      const { url, asked } = await upstream(({ path, headers, at }) => {
+    const { url, asked } = await upstream(({ path, headers, at }) => {
       while (accepted[0] !== undefined && accepted[0] <= at - 1_000) accepted.shift();
       if (accepted.length >= rate) return { status: 429 };
       accepted.push(at);
-        const id = path.split('/').at(-1) ?? '';
+      const id = path.split('/').at(-1) ?? '';
       effects.set(id, (effects.get(id) ?? new Set()).add(String(headers['idempotency-key'])));
       return { json: { plan: `p${id}` } };
     });

@@ -121,7 +121,11 @@ export async function rabbitmq(): Promise<Server> {
   };
   // Not the one that the server would start by itself: that would outlive it.
   const mapper = new Group(() =>
-    spawn('/usr/bin/epmd', ['-port', `${names}`, '-address', '127.0.0.1'], { env, stdio: 'ignore', detached: true }),
+    spawn('/usr/bin/epmd', ['-port', `${names}`, '-address', '127.0.0.1'], {
+      env,
+      stdio: 'ignore',
+      detached: true,
+    }),
   );
   const server = new Group(() =>
     spawn('/usr/lib/rabbitmq/bin/rabbitmq-server', [], {
