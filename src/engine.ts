@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 import { migrate } from './db/migrate.ts';
 import { createPool, describe } from './db/pool.ts';
 import type { Invariant } from './declare/invariant.ts';
-import { limitFor } from './declare/remedy.ts';
+import { limitBehind } from './declare/remedy.ts';
 import { Callers } from './call/callers.ts';
 import { createCourier } from './celery/courier.ts';
 import { find } from './find/find.ts';
@@ -16,6 +16,8 @@ import { wardOf } from './heal/batch.ts';
 import { Healers } from './heal/healers.ts';
 import { expire } from './journal/expire.ts';
 import { journal } from './journal/record.ts';
+import { confirm } from './mirror/confirm.ts';
+import { Refresher } from './mirror/refresher.ts';
 import { Limits } from './limits/limits.ts';
 import type { Log } from './log.ts';
 import { Service } from './service.ts';
@@ -73,8 +75,15 @@ export async function createEngine(
   const ward = wardOf(pool, bindings, config, journal);
   const healers = new Healers(ward, bindings, config, log);
   const limits = new Limits(pool, config.directUrl ?? url, log);
-  for (const { heal } of invariants) await limits.declare(limitFor(heal));
-  const callers = new Callers(ward, bindings, limits, invariants, log);
+  for (const one of invariants) await limits.declare(limitBehind(one));
+  const callers = new Callers(
+    ward,
+    bindings,
+    limits,
+    invariants,
+    (bound, source, keys, errand) => confirm(pool, bound, source, keys, errand),
+    log,
+  );
   const courier = await createCourier(ward, bindings, limits, invariants, config, log);
   const healing = [healers, callers, ...(courier ? [courier] : [])];
   const wake = () => healing.forEach(one => one.wake());
@@ -122,6 +131,18 @@ export async function createEngine(
     watcher.wake();
     sweeper.wake();
   };
+  const refresher = new Refresher({
+    pool,
+    bindings,
+    invariants,
+    limits,
+    log,
+    leads: () => leader.lease !== undefined,
+    find: async (bound, keys) => {
+      const { opened } = await find(pool, bound, keys, limitMs);
+      if (opened.length > 0) wake();
+    },
+  });
   const gate = new Gate(pool, url, config, log, () => healing.forEach(one => one.start()));
 
   const services = [
@@ -142,6 +163,8 @@ export async function createEngine(
     bindings,
     async once(swept) {
       try {
+        await refresher.pass();
+        await heartbeat();
         await sweeper.pass();
         swept?.();
         if (await gate.mayHeal()) await Promise.all(healing.map(one => one.drain()));
@@ -157,8 +180,9 @@ export async function createEngine(
       watcher.start();
       finding.start();
       sweeper.start();
+      refresher.start();
     },
-    stop: () => close([sweeper, finding, watcher, ...healing, ...services, leader]),
+    stop: () => close([refresher, sweeper, finding, watcher, ...healing, ...services, leader]),
   };
 
   function close(parts: readonly { stop(): Promise<void> }[]): Promise<void> {

@@ -62,6 +62,10 @@ export const errors = {
   },
   'database-down': { hint: 'Evenkeel waits and connects again by itself.', retry: true },
   'no-database': { hint: 'Set DATABASE_URL to a postgres:// URL.', retry: false },
+  'not-read-yet': {
+    hint: 'Evenkeel reads it by itself, under its limit; `evenkeel status` says how that goes.',
+    retry: true,
+  },
   'no-broker': { hint: 'Set EVENKEEL_BROKER_URL to amqp://… or redis://…', retry: false },
   'no-client': {
     hint: 'Install what the broker takes: amqplib for amqp://, ioredis for redis://.',

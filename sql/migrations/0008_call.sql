@@ -185,3 +185,15 @@ begin
   perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);
   return wait;
 end $$;
+
+create table evenkeel.mirror (              -- what another system says, as read last (`should: from(…)`)
+  invariant text primary key,
+  columns text[] not null,                  -- besides the key
+  lists boolean not null,                   -- it tells what is missing here, too
+  cursor text,                              -- where the reading that runs goes on
+  began_at timestamptz,                     -- it began then; null: none runs
+  read_at timestamptz,                      -- everything was read since then
+  next_at timestamptz not null default clock_timestamp(),
+  failed_at timestamptz,
+  failed_why text
+);

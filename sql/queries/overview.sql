@@ -10,7 +10,9 @@ select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.re
        i.stale_why as "staleWhy", i.escapes,
        (select coalesce(sum(keys), 0)::float8 from evenkeel.range where invariant = i.name) as ranged,
        coalesce(t.rows, 0) as rows, v.open, v.approved, v.parked, v.undone, v.held,
-       p.opened, p.cleared, p.healed, p.written, c.carriers, c.older
+       p.opened, p.cleared, p.healed, p.written, c.carriers, c.older,
+       (select json_build_object('readAt', m.read_at, 'why', m.failed_why, 'lists', m.lists)
+          from evenkeel.mirror m where m.invariant = i.name) as reading
   from evenkeel.invariant i
  cross join lateral (
    select count(*) filter (where state in ('open', 'claimed'))::int as open, count(*) filter (where state = 'approved')::int as approved,

@@ -1,5 +1,6 @@
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import { type Tx, ask, quote } from '../db/pool.ts';
+import { mirrorName } from '../declare/from.ts';
 import { definitionHash } from '../declare/hash.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import type { Remedy } from '../declare/remedy.ts';
@@ -62,6 +63,7 @@ export async function bind(tx: Tx, invariant: Invariant, schemas: readonly strin
   } catch (error) {
     throw error instanceof SqlMistake ? error.toError(invariant.sql, invariant.place) : error;
   }
+  if (invariant.source) await requireRead(tx, invariant);
   const results = await resultColumns(tx, invariant);
   const names = results.map(({ name }) => name);
   for (const { name } of key) {
@@ -117,6 +119,13 @@ export async function bind(tx: Tx, invariant: Invariant, schemas: readonly strin
   } catch (error) {
     throw explain(error, invariant);
   }
+}
+
+/** @throws not-read-yet */
+async function requireRead(tx: Tx, { name, place }: Invariant): Promise<void> {
+  const rows = await ask(tx, 'select to_regclass($1) is not null', [`evenkeel.${quote(mirrorName(name))}`]);
+  if (rows[0]?.[0] !== 't')
+    throw new EvenkeelError('not-read-yet', `what '${name}' reads was not read to its end yet`, { place });
 }
 
 /** The scope of the user's query and of the governed rows together. */

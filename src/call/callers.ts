@@ -2,31 +2,37 @@ import type { Bound } from '../ask/bind.ts';
 import { describe } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import type { Limit } from '../declare/limit.ts';
-import { callOf } from '../declare/remedy.ts';
 import type { Ward } from '../heal/batch.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
-import { Desk } from './desk.ts';
+import { Desk, type DeskParts, callFor } from './desk.ts';
 
 /** Everything that is healed by asking upstreams: a desk for each limit, so that none waits for another. */
 export class Callers {
   readonly #desks: readonly Desk[];
 
-  constructor(ward: Ward, bindings: Bindings, limits: Limits, invariants: readonly Invariant[], log: Log) {
+  constructor(
+    ward: Ward,
+    bindings: Bindings,
+    limits: Limits,
+    invariants: readonly Invariant[],
+    confirm: DeskParts['confirm'],
+    log: Log,
+  ) {
     const named = new Map<string, Limit>();
-    for (const { heal } of invariants) {
-      const limit = callOf(heal)?.limit;
+    for (const one of invariants) {
+      const limit = callFor(one)?.limit;
       if (limit) named.set(limit.name, limit);
     }
     this.#desks = [...named.values()].map(limit => {
       const own = () =>
-        bindings.own.filter(({ invariant }) => callOf(invariant.heal)?.limit?.name === limit.name);
+        bindings.own.filter(({ invariant }) => callFor(invariant)?.limit?.name === limit.name);
       const fail = async ({ name }: Bound, error: unknown) => {
         log.warn(`${name}: ${describe(error)}`);
         await bindings.fail(name, error);
       };
-      return new Desk({ ward, limit, limits, own, fail, log });
+      return new Desk({ ward, limit, limits, own, fail, confirm, log });
     });
   }
 

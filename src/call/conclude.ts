@@ -14,15 +14,19 @@ import { type Leased, stillOurs } from './lease.ts';
 /** A violation, and what asking about it came to. */
 export interface Concluded {
   readonly leased: Leased;
-  readonly end: Answer | Settled;
+  /** `as-declared`: the other system says so still. */
+  readonly end: Answer | Settled | 'as-declared';
 }
 
 /** What a run came to, for each of its violations. */
-export function concluded(leased: readonly Leased[], ended: Ended): Concluded[] {
+export function concluded(
+  leased: readonly Leased[],
+  ended: Ended<readonly (Answer | Failed | 'as-declared')[]>,
+): Concluded[] {
   return leased.map((one, i): Concluded => {
     if (ended.did === 'failed') return { leased: one, end: ended };
     if (ended.did === 'refused') return { leased: one, end: { did: 'waits', why: ended.why, ms: ended.ms } };
-    const answer = ended.answers[i];
+    const answer = ended.answer[i];
     if (answer instanceof Failed || !answer) {
       const { message = 'it returned nothing', known = false } = answer ?? {};
       return { leased: one, end: { did: 'failed', why: message, known } };
@@ -59,7 +63,7 @@ export async function conclude(
         const one: Claimed = { ...leased.claimed, listed: leased.violation };
         claimed.push(one);
         const id = keyId(one.key);
-        if ('did' in end) known.set(id, end);
+        if (end !== 'as-declared' && 'did' in end) known.set(id, end);
         else {
           try {
             put(parts, bound, leased, one, end);
@@ -77,7 +81,11 @@ export async function conclude(
 /** Answers of one shape, which are written together. */
 interface Draft {
   readonly bound: Bound;
-  readonly rows: { readonly claimed: Claimed; readonly leased: Leased; readonly answer: Answer }[];
+  readonly rows: {
+    readonly claimed: Claimed;
+    readonly leased: Leased;
+    readonly answer: Answer | 'as-declared';
+  }[];
 }
 
 function put(
@@ -85,10 +93,10 @@ function put(
   bound: Bound,
   leased: Leased,
   claimed: Claimed,
-  answer: Answer,
+  answer: Answer | 'as-declared',
 ): void {
   const shape = JSON.stringify(
-    answer.do === 'assign' ? [answer.do, Object.keys(answer.values)] : [answer.do, answer],
+    answer !== 'as-declared' && answer.do === 'assign' ? Object.keys(answer.values) : answer,
   );
   const part = parts.get(shape) ?? { bound: answering(bound, answer), rows: [] };
   part.rows.push({ claimed, leased, answer });
@@ -98,7 +106,9 @@ function put(
 function partOf({ bound, rows }: Draft): Part {
   const values = new Map(
     rows.flatMap(({ claimed, answer }) =>
-      answer.do === 'assign' ? [[keyId(claimed.key), answer.values] as const] : [],
+      answer !== 'as-declared' && answer.do === 'assign'
+        ? [[keyId(claimed.key), answer.values] as const]
+        : [],
     ),
   );
   const versions = new Map(
@@ -114,7 +124,8 @@ function partOf({ bound, rows }: Draft): Part {
 }
 
 /** The invariant as if it had been declared with this answer. @throws unknown-column, not-writable, bad-remedy */
-function answering(bound: Bound, answer: Answer): Bound {
+function answering(bound: Bound, answer: Answer | 'as-declared'): Bound {
+  if (answer === 'as-declared') return bound;
   const { table, key } = bound;
   if (answer.do !== 'assign') {
     const invariant: Invariant = { ...bound.invariant, heal: [answer] };

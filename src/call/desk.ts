@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Bound } from '../ask/bind.ts';
 import type { Call, Subject } from '../declare/call.ts';
 import type { Limit } from '../declare/limit.ts';
+import type { Source } from '../declare/from.ts';
+import type { Invariant } from '../declare/invariant.ts';
 import { callOf } from '../declare/remedy.ts';
 import { EvenkeelError } from '../errors.ts';
-import { type Values, valuesOf } from '../ask/ask.ts';
+import { type Key, type Values, valuesOf } from '../ask/ask.ts';
 import type { Ward } from '../heal/batch.ts';
 import type { Budget } from '../limits/budget.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -12,7 +14,7 @@ import type { Log } from '../log.ts';
 import { Service } from '../service.ts';
 import { type Concluded, conclude, concluded } from './conclude.ts';
 import { Errand } from './errand.ts';
-import { handle } from './handle.ts';
+import { type Ended, handle } from './handle.ts';
 import { type Leased, dueCalls, idempotencyKey, lease, leaseSeconds, renew } from './lease.ts';
 
 export interface DeskParts {
@@ -23,6 +25,13 @@ export interface DeskParts {
   readonly own: () => readonly Bound[];
   /** The invariant can't be asked, or written. */
   readonly fail: (bound: Bound, error: unknown) => Promise<void>;
+  /** Asks a source once more, before what it says is written. */
+  readonly confirm: (
+    bound: Bound,
+    source: Source,
+    keys: readonly Key[],
+    errand: Errand,
+  ) => Promise<Ended<readonly 'as-declared'[]>>;
   readonly log: Log;
 }
 
@@ -115,7 +124,7 @@ export class Desk {
     const first = this.#turn++ % Math.max(1, turns.length);
     let total = 0;
     for (const bound of [...turns.slice(first), ...turns.slice(0, first)]) {
-      const call = callOf(bound.invariant.heal) as Call;
+      const call = callFor(bound.invariant) as Call;
       const size = call.batch ?? 1;
       const room = this.#most - this.#runs.size;
       if (room <= 0 || this.#stopping) break;
@@ -147,11 +156,19 @@ export class Desk {
       call.timeoutMs,
     );
     this.#runs.set(errand, leased);
-    const ended = await handle(
-      call,
-      leased.map(one => subjectOf(bound, one)),
-      errand,
-    );
+    const { source } = bound.invariant;
+    const ended = source
+      ? await this.#parts.confirm(
+          bound,
+          source,
+          leased.map(({ claimed }) => claimed.key),
+          errand,
+        )
+      : await handle(
+          call,
+          leased.map(one => subjectOf(bound, one)),
+          errand,
+        );
     if (ended.did === 'refused') this.#restUntil = Math.max(this.#restUntil, performance.now() + ended.ms);
     const stopped = this.#stopping && ended.did === 'failed' && errand.signal.aborted;
     const all = concluded(leased, stopped ? { did: 'refused', why: 'Evenkeel stopped', ms: 0 } : ended);
@@ -217,10 +234,17 @@ function subjectOf({ key }: Bound, { claimed, violation, opened }: Leased): Subj
   const names = key.map(({ name }) => name);
   return {
     key: plain(valuesOf(names, claimed.key)),
-    evidence: plain(violation.evidence),
+    // Of a broken row the ledger has both: what the query says, and what stands in the columns of the same names.
+    evidence: { ...plain(violation.evidence), ...plain(violation.wanted) },
     openedAt: new Date(Number(opened) / 1_000),
     attempt: claimed.attempts + 1,
   };
 }
 
 const plain = (values: Values): Record<string, string | null> => ({ ...values });
+
+/** How its upstream is asked before it is healed; undefined: it isn't. */
+export const callFor = ({ heal, source }: Invariant): Call | undefined =>
+  source
+    ? { do: 'call', handler: 'get', limit: source.limit, batch: source.batch, timeoutMs: source.timeoutMs }
+    : callOf(heal);

@@ -1,16 +1,16 @@
-import { type Answer, type Call, type Subject } from '../declare/call.ts';
+import type { Answer, Call, Subject } from '../declare/call.ts';
 import { what } from '../declare/sql.ts';
 import { describe } from '../db/pool.ts';
-import { Failed, Refused, type Errand } from './errand.ts';
+import { type Errand, Failed, Refused } from './errand.ts';
 
-/** What a run of a handler came to: an answer for each, or the same for all. */
-export type Ended =
-  | { readonly did: 'answered'; readonly answers: readonly (Answer | Failed)[] }
+/** What asking an upstream came to. */
+export type Ended<T> =
+  | { readonly did: 'answered'; readonly answer: T }
   | { readonly did: 'refused'; readonly why: string; readonly ms: number }
   | { readonly did: 'failed'; readonly why: string; readonly known: boolean };
 
-/** Runs a handler. It never throws, and is over when its errand's time is, whatever the handler does. */
-export async function handle(call: Call, subjects: readonly Subject[], errand: Errand): Promise<Ended> {
+/** A user's function on an errand. It never throws, and is over when the errand's time is, whatever the function does. */
+export async function asking<T>(errand: Errand, ask: () => Promise<T>): Promise<Ended<T>> {
   const { signal } = errand;
   try {
     const over = new Promise<never>((_, reject) => {
@@ -18,10 +18,10 @@ export async function handle(call: Call, subjects: readonly Subject[], errand: E
       if (signal.aborted) reason();
       else signal.addEventListener('abort', reason, { once: true });
     });
-    const asked = (async () => run(call, subjects, errand))();
+    const asked = ask();
     // Whoever ignores the signal is waited for by nobody.
     asked.catch(() => {});
-    return { did: 'answered', answers: answersOf(call, subjects, await Promise.race([asked, over])) };
+    return { did: 'answered', answer: await Promise.race([asked, over]) };
   } catch (error) {
     // Its own words may only say that a request failed.
     const refused = errand.refused ?? (error instanceof Refused ? error : undefined);
@@ -34,6 +34,14 @@ export async function handle(call: Call, subjects: readonly Subject[], errand: E
     await errand.close().catch(() => {});
   }
 }
+
+/** Runs a handler: an answer for each. */
+export const handle = (
+  call: Call,
+  subjects: readonly Subject[],
+  errand: Errand,
+): Promise<Ended<readonly (Answer | Failed)[]>> =>
+  asking(errand, async () => answersOf(call, subjects, await run(call, subjects, errand)));
 
 function run({ run: handler, batch }: Call, subjects: readonly Subject[], errand: Errand): unknown {
   if (!handler) throw new Failed('its handler is not loaded', true);

@@ -121,6 +121,10 @@ function remarks(one: Standing): string[] {
     ...(one.ranged > 0
       ? [`a burst changed about ${count(one.ranged, 'key')}: the ranges that hold them are swept`]
       : []),
+    ...(one.reading?.why ? [`what it compares with was not read: ${clean(one.reading.why)}`] : []),
+    ...(one.reading && !one.reading.lists
+      ? ['rows that are missing here are never looked at: what it compares with has no `list`']
+      : []),
     ...(one.escapes > 0
       ? [`capture missed ${count(one.escapes, 'violation')}; it rests on sweeps until its definition changes`]
       : []),

@@ -1,6 +1,7 @@
 import { EvenkeelError, type Place } from '../errors.ts';
 import { Fault, attempt } from './fault.ts';
 import { didYouMean } from './guess.ts';
+import { type Source, isSource, mirrorSql } from './from.ts';
 import { columns, governed, tables } from './names.ts';
 import { calledFrom } from './place.ts';
 import { contradictions } from './rules.ts';
@@ -14,6 +15,8 @@ export interface Invariant {
   readonly name: string;
   readonly says: string;
   readonly form: 'should' | 'broken';
+  /** Another system that says how it should be; `sql` reads what it said last. */
+  readonly source?: Source;
   /** One SELECT, without a trailing semicolon. */
   readonly sql: string;
   readonly on: Governed;
@@ -68,7 +71,7 @@ export type Definition = {
   every?: string;
   /** Other tables that triggers or cascades of this heal may write. Default: none. */
   touches?: string | readonly string[];
-} & ({ should: Sql; broken?: never } | { broken: Sql; should?: never });
+} & ({ should: Sql | Source; broken?: never } | { broken: Sql; should?: never });
 
 const words = ['says', 'on', 'should', 'broken', 'key', 'heal', 'mode', 'guard', 'grace', 'every', 'touches'];
 
@@ -122,7 +125,8 @@ export function define(
     fail('bad-definition', `${given}: ${both}`);
   }
   const form = has.has('should') ? 'should' : 'broken';
-  const asked = read(form, piece);
+  const source = form === 'should' && isSource(has.get('should')) ? (has.get('should') as Source) : undefined;
+  const asked = source ? { text: mirrorSql(given), line: undefined } : read(form, piece);
   const { sql, start } = statement(asked.text);
   if (sql === '') fail('bad-sql', `${given}: there is no SELECT in ${form}`);
   const sqlLine =
@@ -146,6 +150,7 @@ export function define(
     ),
     touches: read('touches', list(tables), []),
     place: { ...place, ...sqlLine },
+    ...(source && { source }),
   } satisfies Invariant;
   for (const { key, fault } of contradictions(declared)) {
     fail(key === 'heal' ? 'bad-remedy' : 'bad-definition', `${given}: ${key}: ${fault.message}`, fault.hint);

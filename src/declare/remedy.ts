@@ -2,6 +2,7 @@ import { EvenkeelError } from '../errors.ts';
 import { Fault, attempt } from './fault.ts';
 import { literal, type Literal } from './literal.ts';
 import type { BatchHandler, Handler } from './call.ts';
+import type { Invariant } from './invariant.ts';
 import { type Limit, isLimit } from './limit.ts';
 import { sentence } from './values.ts';
 import { table } from './names.ts';
@@ -67,12 +68,20 @@ export const callOf = (heal: readonly Remedy[]): Does<'call'> | undefined =>
 export const taskOf = (heal: readonly Remedy[]): Does<'celery'> | undefined =>
   heal.find(remedy => remedy.do === 'celery');
 
-/** The limit under which it heals. */
+/** The limit that remedies go under. */
 export function limitFor(heal: readonly Remedy[]): Limit | undefined {
   for (const remedy of heal)
     if ('limit' in remedy && remedy.limit && typeof remedy.limit !== 'string') return remedy.limit;
   return undefined;
 }
+
+/** The limit under which an invariant is read, or healed. */
+export const limitBehind = ({ heal, source }: Pick<Invariant, 'heal' | 'source'>): Limit | undefined =>
+  source?.limit ?? limitFor(heal);
+
+/** Is it healed by healers, without asking anybody? */
+export const isOwn = ({ heal, source }: Pick<Invariant, 'heal' | 'source'>): boolean =>
+  !source && !heal.some(({ do: verb }) => verb === 'claim' || verb === 'call' || verb === 'celery');
 
 type Does<Verb extends Remedy['do']> = Extract<Remedy, { do: Verb }>;
 

@@ -3,7 +3,12 @@ import type { Invariant } from './invariant.ts';
 import type { Remedy } from './remedy.ts';
 
 /** What a declaration may not say, as far as it can be told without a database; each with the key it is about. */
-export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'heal' | 'mode'>) {
+export function contradictions({
+  form,
+  heal,
+  mode,
+  source,
+}: Pick<Invariant, 'form' | 'heal' | 'mode' | 'source'>) {
   const found: { key: 'heal' | 'mode'; fault: Fault }[] = [];
   const say = (key: 'heal' | 'mode', message: string, hint: string) => {
     found.push({ key, fault: new Fault(message, { hint }) });
@@ -30,6 +35,9 @@ export function contradictions({ form, heal, mode }: Pick<Invariant, 'form' | 'h
       'call goes only with `broken`: its handler says what should be',
       'Write which rows the upstream has to be asked about as a `broken` invariant.',
     );
+  }
+  if (source && (does('claim') || does('celery'))) {
+    say('heal', 'from() says what to write', 'Heal it with set, insert and remove, or leave it to a person.');
   }
   if (does('assign')) {
     say(

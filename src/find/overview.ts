@@ -98,6 +98,12 @@ export interface Standing {
   readonly ranged: number;
   /** Violations that only a sweep found although capture should have told of them. */
   readonly escapes: number;
+  /** How another system that is the truth (`from`) is read; null: there is none. `why`: the last reading failed. */
+  readonly reading: {
+    readonly readAt: string | null;
+    readonly why: string | null;
+    readonly lists: boolean;
+  } | null;
   readonly sweep: Sweep;
   /** Living processes that stand for it, and those that carry an older wording and stand down. */
   readonly carriers: number;
@@ -275,6 +281,7 @@ function standing(row: Row): Standing {
     unsure: staleSince && { since: staleSince, why: staleWhy ?? '' },
     ranged,
     escapes,
+    reading: row.reading,
     sweep: { passes, found, lastPassMs, lastBusyMs, nextAt: row.nextPassAt, running, rows },
     carriers,
     older,

@@ -1,5 +1,6 @@
 import { type Pool, type Tx, describe, isCollision, isDown, sqlState, transaction } from '../db/pool.ts';
 import type { Config } from '../config.ts';
+import { isOwn } from '../declare/remedy.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { type Key, keyId } from '../ask/ask.ts';
@@ -29,7 +30,9 @@ export interface Ward {
 
 export const wardOf = (pool: Pool, bindings: Bindings, config: Config, journal: Ward['journal']): Ward => ({
   pool,
-  all: () => bindings.all,
+  // What others heal (an upstream, a program, a worker) is work for them, and no reason against a heal. And what another system said
+  // was true when it was read: it is asked again before anything is written.
+  all: () => bindings.all.filter(({ invariant }) => isOwn(invariant)),
   journal,
   repeats: config.repeats,
   lockedMs: Math.min(1_000, config.statementTimeoutMs),

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Bound } from '../ask/bind.ts';
-import { callOf, isClaimed, taskOf } from '../declare/remedy.ts';
+import { isOwn } from '../declare/remedy.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
@@ -68,10 +68,7 @@ export class Healers {
   async round(): Promise<number> {
     let total = 0;
     // What programs claim is theirs, and what an upstream is asked about goes its own way.
-    const own = this.#bindings.own.filter(
-      ({ invariant: { heal } }) =>
-        !isClaimed(heal) && callOf(heal) === undefined && taskOf(heal) === undefined,
-    );
+    const own = this.#bindings.own.filter(({ invariant }) => isOwn(invariant));
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),

@@ -87,7 +87,8 @@ export class Bindings {
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
       if (this.failed.get(invariant.name)?.message !== error.message) {
-        this.#log.error({ code: error.code, hint: error.hint }, error.located);
+        const level = error.code === 'not-read-yet' ? 'info' : 'error';
+        this.#log[level]({ code: error.code, hint: error.hint }, error.located);
       }
       this.failed.set(invariant.name, error);
       await this.#noteUnbound(invariant, error);

@@ -3,7 +3,7 @@ import type { Pool } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
 import { printRemedies } from '../declare/print.ts';
-import { limitFor } from '../declare/remedy.ts';
+import { limitBehind } from '../declare/remedy.ts';
 
 /**
  * Who is alive, and whose definitions are in force. Several processes share a ledger; each tells every two seconds that
@@ -92,5 +92,5 @@ const describe = ({ name, hash, invariant, table, key }: Bound) => ({
   heal: printRemedies(invariant.heal),
   mode: invariant.mode,
   guard: invariant.guard,
-  limitName: limitFor(invariant.heal)?.name,
+  limitName: limitBehind(invariant)?.name,
 });

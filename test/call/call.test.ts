@@ -18,7 +18,7 @@ const plan = (heal: Definition['heal'], more: Partial<Definition> = {}) =>
   invariant('plan', {
     says: 'A plan is known',
     on: 'subs',
-    broken: sql`select id, plan, version from subs where plan is null`,
+    broken: sql`select id, plan, version, 'p' || id as likely from subs where plan is null`,
     mode: 'heal',
     guard: 'none',
     grace: '0s',
@@ -89,7 +89,12 @@ test('what a handler is given', async () => {
   );
   await keel.once();
   expect(seen).toEqual([
-    { key: { id: '1' }, evidence: { plan: null, version: '1' }, openedAt: expect.any(Date), attempt: 1 },
+    {
+      key: { id: '1' },
+      evidence: { plan: null, version: '1', likely: 'p1' },
+      openedAt: expect.any(Date),
+      attempt: 1,
+    },
     false,
     expect.stringMatching(/^[0-9a-f]{64}$/),
   ]);
