@@ -26,7 +26,7 @@ export interface Crew {
 const evenkeel = fileURLToPath(new URL('bin/evenkeel.js', root));
 const leash = new URL('dist/demo/leash.js', root);
 
-export function assemble(url: string): Crew {
+export function assemble(url: string, provider: string): Crew {
   const workers: Worker[] = [];
   const { promise: done, reject: fail } = withReject();
   const env = {
@@ -35,6 +35,7 @@ export function assemble(url: string): Crew {
       Object.entries(process.env).filter(([name]) => !/^(EVENKEEL_|PG|DATABASE_URL)/.test(name)),
     ),
     DATABASE_URL: url,
+    PROVIDER_URL: provider,
     EVENKEEL_SWEEP_DUTY: '0.8',
     EVENKEEL_SWEEP_PAUSE: '100ms',
     EVENKEEL_LOG: 'quiet',

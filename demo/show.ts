@@ -39,7 +39,7 @@ export async function perform(
     const town = await foundTown();
     ending.unshift(() => town.close());
     const folder = fileURLToPath(invariants);
-    const crew = assemble(town.url);
+    const crew = assemble(town.url, town.provider.url);
     ending.unshift(() => crew.dismissAll());
     crew.hire(folder);
     const shelf = await lookAround(town.watched);

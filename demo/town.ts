@@ -5,12 +5,14 @@ import pg from 'pg';
 import { startEmbedded } from '../src/db/embedded.ts';
 import { root } from './folders.ts';
 import { createTruth } from './gremlin/truth.ts';
+import { type Provider, openProvider } from './provider.ts';
 import type { Twins } from './shop/twins.ts';
 
 export interface Town extends Twins {
   /** Of the watched shop. */
   readonly url: string;
   readonly truth: pg.Pool;
+  readonly provider: Provider;
   close(): Promise<void>;
 }
 
@@ -21,6 +23,7 @@ export async function foundTown(): Promise<Town> {
     settings: { ...unsafe, track_commit_timestamp: 'on', max_connections: '60' },
   });
   const pools: pg.Pool[] = [];
+  let provider: Provider | undefined;
   const at = (database: string) => server.url.replace(/\/postgres$/, `/${database}`);
   const open = (database: string, name: string, max: number) => {
     const pool = new pg.Pool({ connectionString: at(database), application_name: name, max });
@@ -36,9 +39,11 @@ export async function foundTown(): Promise<Town> {
     await postgres.query('create database shop_bare template shop');
     const truth = open('truth', 'gremlin', 3);
     await createTruth(truth);
+    provider = await openProvider(open('shop', 'provider', 3));
     const town = {
       url: at('shop'),
       truth,
+      provider,
       watched: open('shop', 'shop', 12),
       bare: open('shop_bare', 'shop', 12),
     };
@@ -49,6 +54,7 @@ export async function foundTown(): Promise<Town> {
   }
 
   async function close(): Promise<void> {
+    await provider?.close();
     await Promise.race([Promise.all(pools.map(pool => pool.end())), delay(2000, undefined, { ref: false })]);
     try {
       // At once: in order, it would write everything to disk first, to be deleted a moment later.

@@ -25,6 +25,7 @@ export const kinds = {
   stuck: { says: 'status stuck', forms: [paymentNeverCaptured] },
   missing: { says: 'mirror row missing', forms: [subscriptionNotMirrored] },
   stale: { says: 'mirror row stale', forms: [planNotMirrored] },
+  webhook: { says: 'webhook lost', forms: [tierNotTold] },
   group: { says: 'roll-up misses a group', forms: [groupNotFilled] },
 } as const satisfies Record<string, { says: string; forms: readonly Form[] }>;
 
@@ -114,6 +115,16 @@ function planNotMirrored(shelf: Shelf): Fault | undefined {
     invariant: 'billing-mirror',
     subject: [String(subscription)],
     writes: without(shop.changePlan(subscription, 'legacy', 1900), 'mirror'),
+  };
+}
+
+function tierNotTold(shelf: Shelf): Fault | undefined {
+  const membership = shelf.take('memberships');
+  if (membership === undefined) return;
+  return {
+    invariant: 'membership',
+    subject: [String(membership)],
+    writes: without(shop.changeTier(membership, 'founder', 9900), 'webhook'),
   };
 }
 

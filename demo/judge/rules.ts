@@ -54,6 +54,12 @@ export const rules = {
                     union all select id, customer_id, plan, cents, status, -1 from billing_mirror) b
              group by id, customer_id, plan, cents, status having sum(n) <> 0`,
   },
+  membership: {
+    key: id,
+    wrong: `select id from (select id, tier, cents, 1 as n from memberships
+                            union all select id, tier, cents, -1 from provider.memberships) b
+            group by id, tier, cents having sum(n) > 0`,
+  },
   'daily-sales': {
     key: [
       ['category_id', 'int'],

@@ -39,6 +39,9 @@ export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
       ` ${injected} broken by the gremlin, ${healed} healed` +
         (p50_ms === null ? '' : `, typically ${seconds(p50_ms)} after the commit that broke them`),
       paint.dim(
+        ` the payment provider allows ${town.provider.perSecond} requests a second just now: ${town.provider.asked} asked, ${town.provider.refused} refused`,
+      ),
+      paint.dim(
         ` ${traffic.committed} transactions of traffic in each shop · Ctrl-C ends the show and removes all of it`,
       ),
     ]);

@@ -175,6 +175,16 @@ export function changePlan(subscription: number, plan: string, cents: number): W
   ];
 }
 
+/** Somebody changes it at the provider, whose webhook tells the shop. */
+export function changeTier(membership: number, tier: string, cents: number): Write[] {
+  const values = [membership, tier, cents];
+  const sets = 'set tier = $2, cents = $3 where id = $1';
+  return [
+    { does: 'at the provider', sql: `update provider.memberships ${sets}`, values },
+    { does: 'webhook', sql: `update memberships ${sets}`, values },
+  ];
+}
+
 /** The nightly job that writes a group of the roll-up anew. */
 export function rebuild(category: number, day: string): Write[] {
   const values = [category, day];

@@ -68,6 +68,20 @@ create table billing_mirror (            -- the billing service's copy of the ab
   status text not null
 );
 
+create table memberships (               -- paid at a payment provider, whose webhooks bring them here
+  id int primary key,
+  customer_id int not null references customers,
+  tier text not null,
+  cents int not null
+);
+
+create schema provider;                  -- the provider's own books; the shop, and Evenkeel, only know its API
+create table provider.memberships (
+  id int primary key,
+  tier text not null,
+  cents int not null
+);
+
 create table trading_days (day date primary key);
 
 create table daily_sales (                    -- roll-up: what each category sold on each day

@@ -51,6 +51,13 @@ select n, pg_temp.pick(n, 10, 20000), plan, cents, case when n % 10 = 0 then 'ca
 
 insert into billing_mirror select id, customer_id, plan, cents, status from subscriptions;
 
+insert into memberships
+select n, pg_temp.pick(n, 11, 20000), tier, cents
+  from generate_series(1, 400) n
+  join (values (0, 'friend', 500), (1, 'patron', 2500)) t (i, tier, cents) on i = n % 2;
+
+insert into provider.memberships select id, tier, cents from memberships;
+
 insert into daily_sales
 select c.id, d.day, coalesce(l.units, 0), coalesce(l.cents, 0)
   from categories c cross join trading_days d

@@ -55,12 +55,13 @@ type Customer = (book: Book, shelf: Shelf) => Promise<void>;
 /** Who comes how often, of a hundred. */
 const customers: readonly (readonly [number, Customer])[] = [
   [35, order],
-  [25, addToOrder],
+  [23, addToOrder],
   [20, settle],
   [5, changeOfMind],
   [5, (book, shelf) => book(shop.restock(shelf.product(), 10 + below(40)))],
   [4, newSubscription],
   [6, otherPlan],
+  [2, otherTier],
 ];
 
 function pick(): Customer {
@@ -106,4 +107,11 @@ async function otherPlan(book: Book, shelf: Shelf) {
   if (id === undefined) return;
   await book(shop.changePlan(id, ...shelf.plan()));
   shelf.putBack('subscriptions', id);
+}
+
+async function otherTier(book: Book, shelf: Shelf) {
+  const id = shelf.take('memberships');
+  if (id === undefined) return;
+  await book(shop.changeTier(id, ...shelf.tier()));
+  shelf.putBack('memberships', id);
 }

@@ -153,7 +153,8 @@ begin
 end $$;
 
 -- As before, and one refusal isn't taken for a sign that the limit is lower: where many processes send at the full rate, one of a
--- thousand requests comes a little late. A second one within ten seconds is, unless it is one of two hundred.
+-- thousand requests comes a little late. A second one within ten seconds is, unless it is one of two hundred. Then a tenth is taken
+-- off the rate, or, where less went through, up to half of it.
 create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
   language plpgsql as $$
 declare
@@ -161,10 +162,16 @@ declare
   wait double precision;
   now timestamptz;
   chance boolean;
+  force double precision;
+  let_through double precision;
 begin
   select * into l from evenkeel.rate_limit where name = of for update;
   if not found then raise exception 'there is no limit %', of using errcode = 'P0002'; end if;
   now := clock_timestamp();
+  force := evenkeel.rate_in_force(l);
+  -- What went through in the second before: where the limit is far lower, that is it.
+  select coalesce(nullif(sum(s.used - s.refused), 0), force) into let_through from evenkeel.rate_second s
+   where s.rate_limit = of and s.second = date_trunc('second', now) - interval '1 second';
   chance := l.refused_at is null or l.refused_at < now - interval '10 seconds' or (
     select sum(s.refused) + 1 <= 0.005 * sum(s.used) from evenkeel.rate_second s
      where s.rate_limit = of and s.second > now - interval '10 seconds');
@@ -179,7 +186,7 @@ begin
            -- Several refusals of one moment are one sign.
            in_a_row = l.in_a_row + case when l.refused_at > now - interval '100 milliseconds' then 0 else 1 end,
            found_rate = case when chance or l.told_rate is not null or l.refused_at > now - interval '1 second' then l.found_rate
-                             else greatest(l.rate / 1000, 0.9 * evenkeel.rate_in_force(l)) end
+                             else greatest(l.rate / 1000, force * greatest(0.5, least(0.9, let_through / force))) end
      where name = of;
   end if;
   perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);

@@ -22,10 +22,11 @@ export async function holdFlood(tx: Tx, bound: Bound): Promise<boolean> {
   // What goes to an upstream is paced by its limit, and checks such as "confirmed within a day" break many rows at once.
   const { guard, heal } = bound.invariant;
   if (guard === null || callOf(heal) || taskOf(heal)) return false;
+  // What was read of another system lags behind the rows here: differences that it clears when asked were none.
   const { rows } = await tx.query<{ opened: number }>(
-    `select coalesce(sum(opened), 0)::int as opened from evenkeel.pulse
+    `select coalesce(sum(opened - case when $2 then cleared else 0 end), 0)::int as opened from evenkeel.pulse
       where invariant = $1 and minute > clock_timestamp() - interval '10 minutes'`,
-    [bound.name],
+    [bound.name, bound.invariant.source !== undefined],
   );
   const opened = rows[0]?.opened ?? 0;
   const most = Math.max(20, Math.floor(bound.table.rows / 100));

@@ -57,27 +57,36 @@ export async function showMirror(tx: Tx | Pool, { key, columns, table, view }: M
   await tx.query(`create or replace view ${view} as select ${list} from ${table}`);
 }
 
-/** @throws Failed where a value isn't of its column's type */
-export async function putRows(tx: Tx | Pool, mirror: Mirror, rows: readonly TextRow[]): Promise<void> {
-  if (rows.length === 0) return;
+/** Stores rows; the keys of those that are new, or not as they were. @throws Failed where a value isn't of its column's type */
+export async function putRows(tx: Tx | Pool, mirror: Mirror, rows: readonly TextRow[]): Promise<Key[]> {
+  if (rows.length === 0) return [];
   const { key, columns, table } = mirror;
   const all = [...key, ...columns];
-  const names = all.map(({ name }) => quote(name)).join(', ');
-  const casts = all.map(({ type }, i) => `v.c${i}::${type}`).join(', ');
-  const sets = columns.map(({ name }) => `${quote(name)} = excluded.${quote(name)}`);
-  const texts = rows.map(row => [...row.key, ...row.values]);
-  const put = tx.query(
-    `insert into ${table} as t (${names}, evenkeel_seen_at)
-     select ${casts}, clock_timestamp() from unnest(${all.map((_, i) => `$${i + 1}::text[]`).join(', ')}) v(${all.map((_, i) => `c${i}`).join(', ')})
-     on conflict (${key.map(({ name }) => quote(name)).join(', ')})
-     do update set ${[...sets, 'evenkeel_seen_at = excluded.evenkeel_seen_at'].join(', ')}`,
-    all.map((_, i) => arrayText(texts.map(row => row[i] ?? null))),
+  const list = (of: readonly Column[], as: (name: string) => string) =>
+    of.map(({ name }) => as(quote(name))).join(', ');
+  const alike = columns.map(
+    ({ name }) => `t.${quote(name)}::text is not distinct from v.${quote(name)}::text`,
   );
-  await put.catch((error: unknown) => {
+  const texts = rows.map(row => [...row.key, ...row.values]);
+  // All parts see the rows as they were before.
+  const text = `
+    with v as (select ${all.map(({ name, type }, i) => `u.c${i}::${type} as ${quote(name)}`).join(', ')}
+                 from unnest(${all.map((_, i) => `$${i + 1}::text[]`).join(', ')}) u(${all.map((_, i) => `c${i}`).join(', ')})),
+    put as (
+      insert into ${table} as t (${list(all, name => name)}, evenkeel_seen_at)
+      select ${list(all, name => `v.${name}`)}, clock_timestamp() from v
+      on conflict (${list(key, name => name)}) do update
+         set ${[...columns.map(({ name }) => `${quote(name)} = excluded.${quote(name)}`), 'evenkeel_seen_at = excluded.evenkeel_seen_at'].join(', ')})
+    select ${list(key, name => `v.${name}::text`)} from v
+     where not exists (select from ${table} t where ${[...key.map(({ name }) => `t.${quote(name)} = v.${quote(name)}`), ...alike].join(' and ')})`;
+  try {
+    const values = all.map((_, i) => arrayText(texts.map(row => row[i] ?? null)));
+    return (await tx.query<string[]>({ text, values, rowMode: 'array' })).rows;
+  } catch (error) {
     // Of data, that is: class 22, and 23 of domains.
     if (/^2[23]/.test(sqlState(error) ?? '')) throw new Failed(describe(error), false, { cause: error });
     throw error;
-  });
+  }
 }
 
 /** The other system doesn't have these any more. */

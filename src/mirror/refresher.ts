@@ -4,7 +4,7 @@ import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
 import { type Key, valuesOf } from '../ask/ask.ts';
 import { type Bound, searchPath } from '../ask/bind.ts';
 import { governed, keyColumns as keyOf } from '../ask/named.ts';
-import { type Pool, ask, quote, transaction } from '../db/pool.ts';
+import { type Pool, ask, describe, quote, sqlState, transaction } from '../db/pool.ts';
 import type { RowKey, Source } from '../declare/from.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
@@ -93,8 +93,10 @@ export class Refresher {
         ? await this.#list(invariant, table, key, state)
         : await this.#get(invariant, table, key, state, schemas);
     } catch (error) {
-      if (!(error instanceof EvenkeelError) && !(error instanceof Failed)) throw error;
-      await this.#failed(invariant, error.message, againMs);
+      const denied = sqlState(error) === '42501';
+      if (!(error instanceof EvenkeelError) && !(error instanceof Failed) && !denied) throw error;
+      await this.#failed(invariant, describe(error), againMs);
+      if (denied) return false;
       if (error instanceof EvenkeelError) return false;
       await pool.query('update evenkeel.mirror set cursor = null, began_at = null where invariant = $1', [
         invariant.name,
@@ -159,7 +161,7 @@ export class Refresher {
     const { pool, bindings, find, log } = this.#parts;
     const there = new Set(rows.map(({ key }) => JSON.stringify(key)));
     const absent = asked.filter(key => !there.has(JSON.stringify(key)));
-    const gone = await transaction(pool, { statement: 10_000, schemas: ['public'] }, async tx => {
+    const changed = await transaction(pool, { statement: 10_000, schemas: ['public'] }, async tx => {
       const [first] = await ask(
         tx,
         `update evenkeel.mirror set began_at = coalesce(began_at, clock_timestamp()), cursor = $2, failed_at = null, failed_why = null
@@ -167,9 +169,9 @@ export class Refresher {
         [invariant.name, next],
       );
       const began = first?.[0] ?? null;
-      await putRows(tx, mirror, rows);
+      const fresh = await putRows(tx, mirror, rows);
       await dropRows(tx, mirror, absent);
-      if (next !== null) return [];
+      if (next !== null) return fresh;
       const unseen = invariant.source.list && began !== null ? await dropUnseen(tx, mirror, began) : [];
       await showMirror(tx, mirror);
       await tx.query(
@@ -177,7 +179,7 @@ export class Refresher {
                 next_at = clock_timestamp() + make_interval(secs => $2) where invariant = $1`,
         [invariant.name, (invariant.everyMs ?? pauseMs) / 1_000],
       );
-      return unseen;
+      return [...fresh, ...unseen];
     });
     if (this.#trouble.delete(invariant.name)) log.info(`${invariant.name}: it is read again`);
     let bound = bindings.all.find(({ name }) => name === invariant.name);
@@ -185,7 +187,7 @@ export class Refresher {
       await bindings.refresh(new Set([invariant.name]));
       bound = bindings.all.find(({ name }) => name === invariant.name);
     }
-    const keys = [...rows.map(({ key }) => key), ...absent, ...gone];
+    const keys = [...changed, ...absent];
     if (bound && keys.length > 0 && bindings.own.includes(bound)) await find(bound, keys);
   }
 

@@ -21,6 +21,12 @@ export async function wrongByRules(shop: pg.Pool): Promise<string[]> {
 /** The same by the demo's invariants, asked as plain SQL. */
 export async function wrongByInvariants(shop: pg.Pool): Promise<string[]> {
   const found = (await readdir(invariants)).map(async file => {
+    // Of the provider it only knows the API; its books say the same.
+    if (file === 'membership.ts')
+      return keys(
+        'membership',
+        'select m.id::text from memberships m join provider.memberships p using (id) where (m.tier, m.cents) <> (p.tier, p.cents)',
+      );
     const text = await readFile(new URL(file, invariants), 'utf8');
     const query = text.replace(/^--.*\n/gm, '');
     const name = file.replace(/\.sql$/, '') as keyof typeof rules;
