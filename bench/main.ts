@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { format, resolveConfig } from 'prettier';
 import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
+import { benchHandover } from './celery/handover.ts';
 import { benchHeal } from './heal.ts';
 import { benchBurst } from './capture/burst.ts';
 import { benchCounters } from './capture/counters.ts';
@@ -55,6 +56,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   counters: {
     says: 'a counter cache at one rate over more and more rows, and over larger and larger groups',
     run: benchCounters,
+  },
+  handover: {
+    says: 'tasks handed to Celery (`EVENKEEL_BROKER_URL`), each checked and confirmed',
+    run: benchHandover,
   },
   limits: {
     says: 'four processes under one limit, and an upstream that allows so many requests in any rolling second',

@@ -6,6 +6,9 @@ alter table evenkeel.invariant add column limit_name text;  -- the limit under w
 drop index evenkeel.violation_reported;
 create index violation_reported on evenkeel.violation (invariant) where state = 'claimed' and reported_at is not null;
 
+-- Of those that somebody works on, whose time is over.
+create index violation_claimed on evenkeel.violation (invariant, due_at) where state = 'claimed';
+
 -- As before, and without leases where nobody is named to hold them.
 create or replace function evenkeel.reserve(of text, wanted int, weight double precision, by uuid, lease_s int,
     out slots int, out first_ms double precision, out gap_ms double precision, out wait_ms double precision, out leases bigint[])
@@ -58,6 +61,14 @@ begin
     server_start = pg_postmaster_start_time() where name = of;
 end $$;
 
+-- Whose time is over is anybody's again; what was reported is asked about first. What a person approved stays approved.
+create function evenkeel.lapse(of text) returns void language sql as $$
+  update evenkeel.violation v set state = case when v.decided_by is null then 'open' else 'approved' end, claimed_by = null
+   where v.id in (select l.id from evenkeel.violation l
+                   where l.invariant = of and l.state = 'claimed' and l.due_at <= clock_timestamp() and l.reported_at is null
+                     for update skip locked)
+$$;
+
 -- Hands out up to `most` violations, the longest due first, and no more than the invariant's limit lets through within a second;
 -- each is the caller's for `lease`, then anybody's again. What was handed out five times is parked. What is handed out counts
 -- for the invariant's guard, as a heal would.
@@ -81,11 +92,12 @@ begin
   end if;
   if exists (select from evenkeel.brake where pulled_at is not null) then return; end if;
 
+  perform evenkeel.lapse(i.name);
   with spent as (
     update evenkeel.violation v set state = 'parked', claimed_by = null, due_at = 'infinity',
            reason = 'it was handed out ' || v.claims || ' times'
-     where v.id in (select p.id from evenkeel.violation p where p.invariant = i.name and p.claims >= 5 and p.due_at <= clock_timestamp()
-                       and (p.state in ('open', 'approved') or p.state = 'claimed' and p.reported_at is null) for update skip locked)
+     where v.id in (select p.id from evenkeel.violation p where p.invariant = i.name and p.claims >= 5
+                       and p.state in ('open', 'approved') and p.due_at <= clock_timestamp() for update skip locked)
     returning 1
   )
   insert into evenkeel.alert (kind, invariant, text)
@@ -98,8 +110,8 @@ begin
      where p.invariant = i.name and p.minute > clock_timestamp() - interval '61 minutes';
     n := least(n, i.guard - used);
     if n <= 0 and i.held_at is null and exists (
-        select from evenkeel.violation v where v.invariant = i.name and v.due_at <= clock_timestamp()
-          and (v.state in ('open', 'approved') or v.state = 'claimed' and v.reported_at is null)) then
+        select from evenkeel.violation v
+         where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()) then
       update evenkeel.invariant v set held_at = clock_timestamp(), held_why = 'its guard of ' || i.guard || '/hour is used up'
        where v.name = i.name;
       insert into evenkeel.alert (kind, invariant, text)
@@ -110,8 +122,7 @@ begin
 
   select array_agg(d.id) into ids from (
     select v.id from evenkeel.violation v
-     where v.invariant = i.name and v.due_at <= clock_timestamp()
-       and (v.state in ('open', 'approved') or v.state = 'claimed' and v.reported_at is null)
+     where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()
        -- What a person approved, or the invariant by itself.
        and (v.decided_by is not null or i.mode = 'heal' and i.held_at is null and i.proved_at is not null)
      order by v.due_at limit n for update skip locked) d;

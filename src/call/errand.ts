@@ -61,21 +61,21 @@ export class Errand implements Upstream {
     this.#deadline.abort(why);
   }
 
-  async reserve(weight: number): Promise<void> {
+  // Arrows: handlers take them apart, and SDKs are handed `fetch` by itself.
+  readonly reserve = async (weight: number): Promise<void> => {
     if (!(weight > 0 && weight <= 1e9)) throw new RangeError(`a weight is above 0, not ${weight}`);
     await this.#giveBack();
     this.#reserved = await this.#turn(weight);
-  }
+  };
 
-  async spent(weight: number): Promise<void> {
+  readonly spent = async (weight: number): Promise<void> => {
     if (!(weight >= 0 && weight <= 1e9)) throw new RangeError(`a weight is 0 or more, not ${weight}`);
     const permit = this.#reserved ?? this.#last;
     this.#reserved = undefined;
     this.#last = undefined;
     if (permit) await this.#budget.release(permit, weight);
-  }
+  };
 
-  // An arrow: SDKs are handed it by itself.
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const permit = this.#reserved ?? (await this.#turn(1));
     this.#reserved = undefined;

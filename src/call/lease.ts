@@ -27,10 +27,12 @@ export interface Leased {
 export async function dueCalls(pool: Pool, names: readonly string[]): Promise<Set<string>> {
   const { rows } = await pool.query<{ name: string }>(
     `select i.name from evenkeel.invariant i
-      where i.name = any($1) and exists (
-        select from evenkeel.violation v
-         where v.invariant = i.name and v.state in ('open', 'approved', 'claimed') and v.due_at <= clock_timestamp()
-           and (v.decided_by is not null or i.mode = 'heal' and i.held_at is null and i.proved_at is not null))`,
+      where i.name = any($1) and (
+        exists (select from evenkeel.violation v where v.invariant = i.name and v.state = 'approved' and v.due_at <= clock_timestamp())
+        or exists (select from evenkeel.violation v where v.invariant = i.name and v.state = 'claimed' and v.due_at <= clock_timestamp())
+        or i.mode = 'heal' and i.held_at is null and i.proved_at is not null
+           and exists (select from evenkeel.violation v
+                        where v.invariant = i.name and v.state in ('open', 'approved') and v.due_at <= clock_timestamp()))`,
     [names],
   );
   return new Set(rows.map(({ name }) => name));
@@ -62,6 +64,7 @@ export async function lease(ward: Ward, bound: Bound, leasing: Leasing): Promise
       await hold(tx, bound.name, `its guard of ${bound.invariant.guard}/hour is used up`);
       return [];
     }
+    await tx.query('select evenkeel.lapse($1)', [bound.name]);
     const room = left - (counts ? 0 : await underWay(tx, bound));
     const values = [bound.name, Math.min(most, room), bound.invariant.graceMs, holder, seconds];
     const rows = await ask(tx, leaseText(bound), values);
@@ -100,7 +103,7 @@ const leaseText = (bound: Bound): string => `
          due_at = clock_timestamp() + make_interval(secs => $5)
    where v.id in (
      select o.id from evenkeel.violation o join evenkeel.invariant i on i.name = o.invariant
-      where o.invariant = $1 and o.state in ('open', 'approved', 'claimed') and o.due_at <= clock_timestamp()
+      where o.invariant = $1 and o.state in ('open', 'approved') and o.due_at <= clock_timestamp()
         and (o.decided_by is not null or i.mode = 'heal' and i.held_at is null and i.proved_at is not null)
       order by o.due_at limit greatest(0, $2) for update of o skip locked)
   returning v.claims, (extract(epoch from v.opened_at) * 1000000)::bigint, ${claimedList(bound, '$3')}`;

@@ -27,11 +27,14 @@ export async function grants(tx: Tx, role: string, needs: readonly Need[]): Prom
     `grant connect on database ${rows[0]?.database} ${to};`,
     `grant usage on schema evenkeel ${to};`,
     `grant select, insert, update, delete on all tables in schema evenkeel ${to};`,
+    // What programs call is nobody's by default.
+    `grant execute on all functions in schema evenkeel ${to};`,
     // How far they have counted; identity columns draw from theirs without a right.
     `grant select on all sequences in schema evenkeel ${to};`,
     // Tables of a later version: made by whoever runs this.
     `alter default privileges in schema evenkeel grant select, insert, update, delete on tables ${to};`,
     `alter default privileges in schema evenkeel grant select on sequences ${to};`,
+    `alter default privileges in schema evenkeel grant execute on functions ${to};`,
     ...schemas.map(schema => `grant usage on schema ${quote(schema)} ${to};`),
     ...sorted.map(need => `${grant(need, to)}  -- ${[...need.for].sort().join(', ')}`),
     ...(await sequences(tx, needs)).map(name => `grant usage on sequence ${name} ${to};`),

@@ -26,9 +26,9 @@ export interface Upstream {
    */
   readonly fetch: typeof globalThis.fetch;
   /** Waits for the turn of a request of so many units, which the next `fetch` uses, or a client of your own. */
-  reserve(weight: number): Promise<void>;
+  readonly reserve: (weight: number) => Promise<void>;
   /** The request before cost so many units. */
-  spent(weight: number): Promise<void>;
+  readonly spent: (weight: number) => Promise<void>;
   /** Aborted when the time is over, or Evenkeel stops. */
   readonly signal: AbortSignal;
   /** What `fetch` sends as `Idempotency-Key` with its first request that isn't GET or HEAD; later ones have `-2`, `-3`… after it. */

@@ -43,6 +43,19 @@ export async function due(
   return new Set(rows.map(row => row.name));
 }
 
+/** In how many milliseconds the first of what only gave way to somebody is due again; undefined: nothing is. */
+export async function givenWay(pool: Pool, names: readonly string[]): Promise<number | undefined> {
+  const { rows } = await pool.query<{ ms: number | null }>(
+    `select extract(epoch from min(due_at) - clock_timestamp())::float8 * 1000 as ms from evenkeel.violation
+      where invariant = any($1) and state in ('open', 'approved') and due_at < clock_timestamp() + interval '2 seconds'
+        and (reason = $2 or reason like 'it gave way:%')`,
+    [names, busyReason],
+  );
+  const ms = rows[0]?.ms ?? undefined;
+  return ms === undefined ? undefined : Math.max(0, ms) + 1;
+}
+const busyReason = 'another transaction holds the row';
+
 /**
  * Takes due violations that no other worker holds, oldest first: approved ones, and open ones where the invariant may
  * heal by itself (told by the same snapshot, so that a hold takes effect at once). `after`: nothing older is due.
@@ -165,7 +178,7 @@ function toRow(bound: Bound, one: Claimed, result: Settled): Row {
     case 'cleared':
       return { to: 'gone' };
     case 'busy':
-      return { to: one.state, dueMs: 250 + Math.random() * 750, reason: 'another transaction holds the row' };
+      return { to: one.state, dueMs: 250 + Math.random() * 750, reason: busyReason };
     case 'changed': {
       const { kind, evidence, wanted } = result.violation;
       const { graceMs } = bound.invariant;

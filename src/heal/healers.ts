@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Bound } from '../ask/bind.ts';
 import { isOwn } from '../declare/remedy.ts';
@@ -6,11 +7,14 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Ward, healBatch } from './batch.ts';
-import { due } from './claim.ts';
+import { due, givenWay } from './claim.ts';
 import { feeds } from './order.ts';
 
 /** Milliseconds that a heal transaction should take: rows are locked no longer than the application can bear. */
 const targetMs = 250;
+
+/** A drain waits so often for rows that somebody held; each is due again within a second or two. */
+const mostWaits = 5;
 
 /**
  * Workers that heal what is due, invariant after invariant in the order of names. Batches grow while they are quick and
@@ -50,15 +54,31 @@ export class Healers {
     await Promise.all(this.#workers.map(worker => worker.stop()));
   }
 
-  /** Heals until nothing is due, with as many workers. */
+  /** Heals until nothing is due, with as many workers. What gave way to somebody is tried again, for a while. */
   async drain(): Promise<void> {
-    await Promise.all(
-      this.#workers.map(async () => {
-        while ((await this.round()) > 0);
-        this.#claimed.clear();
-        while ((await this.round()) > 0);
-      }),
-    );
+    for (let tries = 0; ; tries++) {
+      await Promise.all(
+        this.#workers.map(async () => {
+          while ((await this.round()) > 0);
+          this.#claimed.clear();
+          while ((await this.round()) > 0);
+        }),
+      );
+      const ms =
+        tries < mostWaits
+          ? await givenWay(
+              this.#ward.pool,
+              this.#own().map(({ name }) => name),
+            )
+          : undefined;
+      if (ms === undefined) return;
+      await delay(ms);
+    }
+  }
+
+  /** What programs claim is theirs, and what an upstream is asked about goes its own way. */
+  #own(): Bound[] {
+    return this.#bindings.own.filter(({ invariant }) => isOwn(invariant));
   }
 
   /**
@@ -67,8 +87,7 @@ export class Healers {
    */
   async round(): Promise<number> {
     let total = 0;
-    // What programs claim is theirs, and what an upstream is asked about goes its own way.
-    const own = this.#bindings.own.filter(({ invariant }) => isOwn(invariant));
+    const own = this.#own();
     const waiting = await due(
       this.#ward.pool,
       own.map(({ name }) => name),

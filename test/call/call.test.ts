@@ -329,6 +329,44 @@ test('the guard counts: no more is asked about than may be written', async () =>
   ]);
 });
 
+test('weights: the estimate is reserved, and what it cost after all is settled', async () => {
+  const { url } = await upstream(() => ({ json: { plan: 'x' } }));
+  const tokens = limit('tokens', { rate: '1000/s', burst: 1000 });
+  const { db, keel } = await scene(
+    call(tokens, async (_, { fetch, reserve, spent }) => {
+      await reserve(300);
+      const response = await fetch(url, { method: 'POST' });
+      await spent(100);
+      return set((await response.json()) as { plan: string });
+    }),
+    { n: 1 },
+  );
+  await keel.once();
+  expect(await plans(db)).toEqual(['x']);
+  expect(await db.sql('select sum(used)::int as used from evenkeel.rate_second')).toEqual([{ used: 300 }]);
+  // Given back: the next unit is due a hundred after the first, not three hundred (at 98.5 % of the rate).
+  expect(
+    await db.sql(
+      `select round(extract(epoch from tat - reserved_at) * 985) between -900 and 101 as settled from evenkeel.rate_limit`,
+    ),
+  ).toEqual([{ settled: true }]);
+});
+
+test('an SDK gets the fetch by itself, and its own tries after a refusal go nowhere', async () => {
+  const { url, asked } = await upstream(() => ({ status: 429, headers: { 'retry-after': '20' } }));
+  const { db, keel } = await scene(
+    call(api, async (_, { fetch }) => {
+      // As SDKs do: whatever goes wrong is tried again, and then said in words of their own.
+      for (let i = 0; i < 3; i++) await fetch(url).catch(() => undefined);
+      throw new Error('Connection error.');
+    }),
+    { n: 1 },
+  );
+  await keel.once();
+  expect(asked).toHaveLength(1);
+  expect(await ledger(db)).toMatchObject([{ state: 'open', attempts: 0, reason: 'refused for now (429)' }]);
+});
+
 test('a mass of checks is paced by the limit, not held as a flood', async () => {
   const { url } = await upstream(() => ({ json: { plan: 'x' } }));
   const { db, keel } = await scene(call(limit('wide', { rate: '1000/s', burst: 100 }), get(url)), {

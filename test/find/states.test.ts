@@ -3,6 +3,11 @@ import { approve, holdSubject, resumeSubject } from '../../src/find/decide.ts';
 import { states, transitions } from '../../src/find/states.ts';
 import { undo } from '../../src/journal/undo.ts';
 import { freshDatabase } from '../support/database.ts';
+import { call } from '../../src/declare/call.ts';
+import { invariant } from '../../src/declare/invariant.ts';
+import { limit } from '../../src/declare/limit.ts';
+import { park } from '../../src/declare/remedy.ts';
+import { sql } from '../../src/declare/sql.ts';
 import { keelOn } from '../support/keel.ts';
 
 const it = (mode: string, grace = '0s') => `-- evenkeel: should
@@ -118,6 +123,19 @@ test('the ledger goes every way that is listed, and no other', async () => {
     [often.id],
   );
   await db.sql(`select evenkeel.claim('mine')`);
+
+  // An upstream is asked, and its handler leaves it to a person.
+  await db.sql('create table asked (id int primary key); insert into asked values (1)');
+  const asked = invariant('asked', {
+    says: 'There is none',
+    on: 'asked',
+    broken: sql`select id from asked`,
+    heal: call(limit('api', { rate: '100/s' }), () => park('they do not know')),
+    mode: 'heal',
+    guard: 'none',
+    grace: '0s',
+  });
+  await keelOn(db, [asked]).once();
 
   const went = new Set((await db.sql('select distinct f, t from way')).map(({ f, t }) => `${f} → ${t}`));
   const listed = new Set(transitions.map(({ from, to }) => `${from} → ${to}`));
