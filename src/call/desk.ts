@@ -178,7 +178,8 @@ export class Desk {
     });
     await this.#writing;
     this.#runs.delete(errand);
-    this.#service.wake();
+    // Leased in blocks: one look for each that ended would be many.
+    if (this.#runs.size <= this.#most / 2) this.#service.wake();
   }
 
   /** Writes down what has ended, one batch after another: while one is written, the next gathers. */

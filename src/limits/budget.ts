@@ -44,7 +44,7 @@ interface Reserved {
 /** A block of reservations is about so much of a limit's time, so that what a dead process had reserved is soon over; ms. */
 const blockMs = 100;
 /** The next block is reserved so long before the last one ends; ms. */
-const leadMs = 20;
+const leadMs = 50;
 const leaseSeconds = 30;
 
 /**
