@@ -15,7 +15,7 @@ export interface Screen {
   close(): void;
 }
 
-const headRows = 4;
+const headRows = 5;
 const plainEveryMs = 5_000;
 
 export function openScreen(out: WriteStream | NodeJS.WriteStream, plain = false): Screen {
