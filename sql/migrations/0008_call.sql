@@ -206,7 +206,8 @@ end $$;
 
 create table evenkeel.mirror (              -- what another system says, as read last (`should: from(…)`)
   invariant text primary key,
-  columns text[] not null,                  -- besides the key
+  key text[] not null,
+  columns text[] not null,                  -- besides the key; empty: there is no table yet
   lists boolean not null,                   -- it tells what is missing here, too
   cursor text,                              -- where the reading that runs goes on
   began_at timestamptz,                     -- it began then; null: none runs

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bound } from '../ask/bind.ts';
 import type { Call, Subject } from '../declare/call.ts';
@@ -149,14 +150,11 @@ export class Desk {
   }
 
   async #run(bound: Bound, call: Call, budget: Budget, leased: readonly Leased[]): Promise<void> {
-    const errand = new Errand(
-      budget,
-      this.#parts.limit.headers,
-      idempotencyKey(bound, leased),
-      call.timeoutMs,
-    );
-    this.#runs.set(errand, leased);
     const { source } = bound.invariant;
+    // Whoever only reads wants to know how it is now, not what was answered last time.
+    const key = source ? randomUUID() : idempotencyKey(bound, leased);
+    const errand = new Errand(budget, this.#parts.limit.headers, key, call.timeoutMs);
+    this.#runs.set(errand, leased);
     const ended = source
       ? await this.#parts.confirm(
           bound,

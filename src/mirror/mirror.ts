@@ -44,9 +44,9 @@ export async function makeMirror(pool: Pool, mirror: Mirror, lists: boolean): Pr
     await tx.query(`drop view if exists ${view}; drop table if exists ${table};
       create table ${table} (${list}, evenkeel_seen_at timestamptz not null, primary key (${parts}))`);
     await tx.query(
-      `insert into evenkeel.mirror as m (invariant, columns, lists) values ($1, $2, $3)
-       on conflict (invariant) do update set columns = excluded.columns, lists = excluded.lists, cursor = null, began_at = null, read_at = null`,
-      [invariant, columns.map(({ name }) => name), lists],
+      `insert into evenkeel.mirror as m (invariant, key, columns, lists) values ($1, $4, $2, $3)
+       on conflict (invariant) do update set key = excluded.key, columns = excluded.columns, lists = excluded.lists, cursor = null, began_at = null, read_at = null`,
+      [invariant, columns.map(({ name }) => name), lists, key.map(({ name }) => name)],
     );
   });
 }

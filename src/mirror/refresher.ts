@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { asking, type Ended } from '../call/handle.ts';
 import { Errand, Failed } from '../call/errand.ts';
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
@@ -33,6 +34,7 @@ const pauseMs = 15 * 60_000;
 const againMs = 10_000;
 
 interface State {
+  readonly key: readonly string[];
   readonly columns: readonly string[];
   readonly cursor: string | null;
   readonly began: string | null;
@@ -117,10 +119,12 @@ export class Refresher {
     );
     if (ended.did !== 'answered') return this.#gaveUp(invariant, ended);
     const { rows, next } = ended.answer;
+    if (typeof next === 'string' && next === before?.cursor)
+      throw new Failed('list returned the cursor that it was given: it would never end', true);
     const mirror = await this.#mirror(invariant, table, key, before, rows);
     if (!mirror) throw new Failed('it listed nothing yet');
     const texts = textRows(rows, names(key), names(mirror.columns));
-    await this.#take(invariant, mirror, texts, next ?? null, []);
+    await this.#take(invariant, mirror, texts, before, next ?? null, []);
     return true;
   }
 
@@ -135,8 +139,9 @@ export class Refresher {
     const { batch, get } = invariant.source;
     const keys = await this.#governedKeys(invariant, table, key, before?.cursor ?? null, batch, schemas);
     if (keys.length === 0) {
-      if (!before) return false;
-      await this.#take(invariant, mirrorOf(invariant.name, table, key, before.columns), [], null, []);
+      if (!before || before.columns.length === 0) return false;
+      const mirror = mirrorOf(invariant.name, table, key, before.columns);
+      await this.#take(invariant, mirror, [], before, null, []);
       return true;
     }
     const asked = keys.map(one => rowKey(key, one));
@@ -146,7 +151,7 @@ export class Refresher {
     if (!mirror) throw new Failed('it knows none of the first rows, so that its columns are not known');
     const texts = textRows(ended.answer, names(key), names(mirror.columns));
     requireAsked(texts, keys);
-    await this.#take(invariant, mirror, texts, JSON.stringify(keys.at(-1)), keys);
+    await this.#take(invariant, mirror, texts, before, JSON.stringify(keys.at(-1)), keys);
     return true;
   }
 
@@ -155,6 +160,7 @@ export class Refresher {
     invariant: Known,
     mirror: Mirror,
     rows: Parameters<typeof putRows>[2],
+    before: State | undefined,
     next: string | null,
     asked: readonly Key[],
   ): Promise<void> {
@@ -165,10 +171,12 @@ export class Refresher {
       const [first] = await ask(
         tx,
         `update evenkeel.mirror set began_at = coalesce(began_at, clock_timestamp()), cursor = $2, failed_at = null, failed_why = null
-          where invariant = $1 returning began_at`,
-        [invariant.name, next],
+          where invariant = $1 and cursor is not distinct from $3 returning began_at`,
+        [invariant.name, next, before?.cursor ?? null],
       );
-      const began = first?.[0] ?? null;
+      // Another process leads by now, and has read on.
+      if (!first) return [];
+      const [began = null] = first;
       const fresh = await putRows(tx, mirror, rows);
       await dropRows(tx, mirror, absent);
       if (next !== null) return fresh;
@@ -191,9 +199,9 @@ export class Refresher {
     if (bound && keys.length > 0 && bindings.own.includes(bound)) await find(bound, keys);
   }
 
-  async #ask<T>({ name, source }: Known, work: (errand: Errand) => Promise<T>): Promise<Ended<T>> {
+  async #ask<T>({ source }: Known, work: (errand: Errand) => Promise<T>): Promise<Ended<T>> {
     const budget = this.#parts.limits.budget(source.limit);
-    const errand = new Errand(budget, source.limit.headers, name, source.timeoutMs);
+    const errand = new Errand(budget, source.limit.headers, randomUUID(), source.timeoutMs);
     return asking(errand, () => work(errand));
   }
 
@@ -207,8 +215,8 @@ export class Refresher {
     if (this.#trouble.get(name) !== why) log.warn(`${name}: ${why}`);
     this.#trouble.set(name, why);
     await pool.query(
-      `insert into evenkeel.mirror as m (invariant, columns, lists, failed_at, failed_why, next_at)
-       values ($1, '{}', $4, clock_timestamp(), $2, clock_timestamp() + make_interval(secs => $3))
+      `insert into evenkeel.mirror as m (invariant, key, columns, lists, failed_at, failed_why, next_at)
+       values ($1, '{}', '{}', $4, clock_timestamp(), $2, clock_timestamp() + make_interval(secs => $3))
        on conflict (invariant) do update set failed_at = excluded.failed_at, failed_why = excluded.failed_why, next_at = excluded.next_at`,
       [name, why.slice(0, 1_000), ms / 1_000, source.list !== undefined],
     );
@@ -216,7 +224,7 @@ export class Refresher {
 
   async #state({ name }: Invariant): Promise<State | undefined> {
     const { rows } = await this.#parts.pool.query<State>(
-      `select columns, cursor, began_at::text as began, read_at is not null as read, next_at <= clock_timestamp() as due
+      `select key, columns, cursor, began_at::text as began, read_at is not null as read, next_at <= clock_timestamp() as due
          from evenkeel.mirror where invariant = $1`,
       [name],
     );
@@ -231,16 +239,25 @@ export class Refresher {
     before: State | undefined,
     rows: unknown,
   ): Promise<Mirror | undefined> {
-    if (before && before.columns.length > 0) return mirrorOf(name, table, key, before.columns);
+    const set = heal.find(one => one.do === 'set');
+    const wanted = set && set.columns !== 'all' ? set.columns : undefined;
+    if (
+      before &&
+      before.columns.length > 0 &&
+      same(before.key, names(key)) &&
+      same(before.columns, wanted ?? before.columns)
+    )
+      return mirrorOf(name, table, key, before.columns);
     const [first] = Array.isArray(rows) ? (rows as unknown[]) : [];
     if (typeof first !== 'object' || first === null) return undefined;
-    const set = heal.find(one => one.do === 'set');
-    const named = set && set.columns !== 'all' ? set.columns : Object.keys(first);
+    const named = wanted ?? Object.keys(first);
     const columns = named.filter(one => columnOf(table, one) && !key.some(part => part.name === one));
     if (columns.length === 0)
       throw new Failed(`its rows have no column of ${table.quoted} besides the key`, true);
     const mirror = mirrorOf(name, table, key, columns);
     await makeMirror(this.#parts.pool, mirror, source.list !== undefined);
+    // From the start, whatever was read into another one.
+    if (before?.cursor != null) throw new Failed('its columns changed: it is read from the start');
     return mirror;
   }
 
@@ -280,5 +297,7 @@ export class Refresher {
   }
 }
 
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every(name => b.includes(name));
 const names = (columns: readonly Column[]): string[] => columns.map(({ name }) => name);
 export const rowKey = (key: readonly Column[], one: Key): RowKey => ({ ...valuesOf(names(key), one) });

@@ -140,6 +140,57 @@ test('half of a reading is compared with nothing', async () => {
   expect((await table(db)).map(({ plan }) => plan as string)).toEqual(['gold', 'gold', 'gold', 'gold']);
 });
 
+test('columns or a key that are declared otherwise: the mirror is made anew', async () => {
+  const db = await freshDatabase();
+  await db.sql(`create table subs (id int primary key, code text unique not null, plan text, seats int);
+    insert into subs values (1, 'a', 'gold', 1), (2, 'b', 'gold', 1)`);
+  const there = [
+    { id: 1, code: 'a', plan: 'free', seats: 2 },
+    { id: 2, code: 'b', plan: 'gold', seats: 3 },
+  ];
+  const definition: SourceDefinition = {
+    get: keys => there.filter(row => keys.some(({ id, code }) => id === String(row.id) || code === row.code)),
+    list: () => ({ rows: there }),
+  };
+  const table = async () =>
+    (await db.sql('select plan, seats from subs order by id')).map(row => `${row.plan} ${row.seats}`);
+  await keelOn(db, [plans(definition, { heal: set('plan') })]).once();
+  expect(await table()).toEqual(['free 1', 'gold 1']);
+  await keelOn(db, [plans(definition, { heal: set('plan', 'seats') })]).once();
+  await keelOn(db, [plans(definition, { heal: set('plan', 'seats') })]).once();
+  expect(await table()).toEqual(['free 2', 'gold 3']);
+  await db.sql(`update subs set plan = 'none'`);
+  const byCode = keelOn(db, [plans(definition, { heal: set('plan', 'seats'), key: 'code' })]);
+  await byCode.once();
+  await byCode.once();
+  expect(await table()).toEqual(['free 2', 'gold 3']);
+});
+
+test('a page that comes after another process has read on is thrown away', async () => {
+  const db = await shop([1, 'gold'], [2, 'gold'], [3, 'gold']);
+  const calls: string[] = [];
+  const full = source(map([1, 'gold'], [2, 'gold'], [3, 'gold']), calls);
+  const list: SourceDefinition['list'] = async (cursor, upstream) => {
+    const page = await full.list!(cursor, upstream);
+    // Meanwhile somebody else has ended that reading, and begun another: as the last page of his it would take away all else.
+    if (calls.length === 2)
+      await db.sql(`update evenkeel.mirror set cursor = '1', began_at = clock_timestamp()`);
+    return page;
+  };
+  await keelOn(db, [plans({ ...full, list })]).once();
+  expect(calls.slice(0, 4)).toEqual(['list ', 'list 2', 'list 1', 'list 3']);
+  expect((await readJournal(db.pool, { limit: 10 })).entries).toEqual([]);
+});
+
+test('a list that never ends is a reason', async () => {
+  const db = await shop([1, 'gold']);
+  const list = () => ({ rows: [{ id: 1, plan: 'gold' }], next: 'again' });
+  await keelOn(db, [plans({ get: () => [], list })]).once();
+  expect(await db.sql('select failed_why from evenkeel.mirror')).toEqual([
+    { failed_why: 'list returned the cursor that it was given: it would never end' },
+  ]);
+});
+
 const rows = (...given: unknown[]): SourceDefinition => ({
   get: () => given as never,
   list: () => ({ rows: given as never }),
