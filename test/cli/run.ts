@@ -83,7 +83,7 @@ export async function folder(files: Readonly<Record<string, string>>): Promise<s
 let making: Promise<void> | undefined;
 
 /** Compiles if a source is newer than what was compiled; one test file at a time. */
-function built(): Promise<void> {
+export function built(): Promise<void> {
   return (making ??= make());
 }
 
