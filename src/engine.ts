@@ -163,8 +163,8 @@ export async function createEngine(
     bindings,
     async once(swept) {
       try {
-        await refresher.pass();
-        await heartbeat();
+        // What is read for the first time can be stood for from then on.
+        if (await refresher.pass()) await heartbeat();
         await sweeper.pass();
         swept?.();
         if (await gate.mayHeal()) await Promise.all(healing.map(one => one.drain()));

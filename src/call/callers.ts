@@ -1,5 +1,4 @@
 import type { Bound } from '../ask/bind.ts';
-import { describe } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import type { Limit } from '../declare/limit.ts';
 import type { Ward } from '../heal/batch.ts';
@@ -28,10 +27,7 @@ export class Callers {
     this.#desks = [...named.values()].map(limit => {
       const own = () =>
         bindings.own.filter(({ invariant }) => callFor(invariant)?.limit?.name === limit.name);
-      const fail = async ({ name }: Bound, error: unknown) => {
-        log.warn(`${name}: ${describe(error)}`);
-        await bindings.fail(name, error);
-      };
+      const fail = ({ name }: Bound, error: unknown) => bindings.setAside(name, error);
       return new Desk({ ward, limit, limits, own, fail, confirm, log });
     });
   }

@@ -14,15 +14,14 @@ import { type Leased, stillOurs } from './lease.ts';
 /** A violation, and what asking about it came to. */
 export interface Concluded {
   readonly leased: Leased;
-  /** `as-declared`: the other system says so still. */
-  readonly end: Answer | Settled | 'as-declared';
+  readonly end: Said | Settled;
 }
 
+/** What is to be written: a handler's answer, or what is declared, where the other system says so still. */
+export type Said = Answer | { readonly do: 'as-declared' };
+
 /** What a run came to, for each of its violations. */
-export function concluded(
-  leased: readonly Leased[],
-  ended: Ended<readonly (Answer | Failed | 'as-declared')[]>,
-): Concluded[] {
+export function concluded(leased: readonly Leased[], ended: Ended<readonly (Said | Failed)[]>): Concluded[] {
   return leased.map((one, i): Concluded => {
     if (ended.did === 'failed') return { leased: one, end: ended };
     if (ended.did === 'refused') return { leased: one, end: { did: 'waits', why: ended.why, ms: ended.ms } };
@@ -63,7 +62,7 @@ export async function conclude(
         const one: Claimed = { ...leased.claimed, listed: leased.violation };
         claimed.push(one);
         const id = keyId(one.key);
-        if (end !== 'as-declared' && 'did' in end) known.set(id, end);
+        if ('did' in end) known.set(id, end);
         else {
           try {
             put(parts, bound, leased, one, end);
@@ -84,20 +83,12 @@ interface Draft {
   readonly rows: {
     readonly claimed: Claimed;
     readonly leased: Leased;
-    readonly answer: Answer | 'as-declared';
+    readonly answer: Said;
   }[];
 }
 
-function put(
-  parts: Map<string, Draft>,
-  bound: Bound,
-  leased: Leased,
-  claimed: Claimed,
-  answer: Answer | 'as-declared',
-): void {
-  const shape = JSON.stringify(
-    answer !== 'as-declared' && answer.do === 'assign' ? Object.keys(answer.values) : answer,
-  );
+function put(parts: Map<string, Draft>, bound: Bound, leased: Leased, claimed: Claimed, answer: Said): void {
+  const shape = JSON.stringify(answer.do === 'assign' ? Object.keys(answer.values) : answer);
   const part = parts.get(shape) ?? { bound: answering(bound, answer), rows: [] };
   part.rows.push({ claimed, leased, answer });
   parts.set(shape, part);
@@ -106,9 +97,7 @@ function put(
 function partOf({ bound, rows }: Draft): Part {
   const values = new Map(
     rows.flatMap(({ claimed, answer }) =>
-      answer !== 'as-declared' && answer.do === 'assign'
-        ? [[keyId(claimed.key), answer.values] as const]
-        : [],
+      answer.do === 'assign' ? [[keyId(claimed.key), answer.values] as const] : [],
     ),
   );
   const versions = new Map(
@@ -124,8 +113,8 @@ function partOf({ bound, rows }: Draft): Part {
 }
 
 /** The invariant as if it had been declared with this answer. @throws unknown-column, not-writable, bad-remedy */
-function answering(bound: Bound, answer: Answer | 'as-declared'): Bound {
-  if (answer === 'as-declared') return bound;
+function answering(bound: Bound, answer: Said): Bound {
+  if (answer.do === 'as-declared') return bound;
   const { table, key } = bound;
   if (answer.do !== 'assign') {
     const invariant: Invariant = { ...bound.invariant, heal: [answer] };

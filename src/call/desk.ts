@@ -13,10 +13,10 @@ import type { Budget } from '../limits/budget.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Log } from '../log.ts';
 import { Service } from '../service.ts';
-import { type Concluded, conclude, concluded } from './conclude.ts';
+import { type Concluded, type Said, conclude, concluded } from './conclude.ts';
 import { Errand } from './errand.ts';
 import { type Ended, handle } from './handle.ts';
-import { type Leased, dueCalls, idempotencyKey, lease, leaseSeconds, renew } from './lease.ts';
+import { type Leased, dueCalls, giveBack, idempotencyKey, lease, leaseSeconds, renew } from './lease.ts';
 
 export interface DeskParts {
   readonly ward: Ward;
@@ -32,7 +32,7 @@ export interface DeskParts {
     source: Source,
     keys: readonly Key[],
     errand: Errand,
-  ) => Promise<Ended<readonly 'as-declared'[]>>;
+  ) => Promise<Ended<readonly Said[]>>;
   readonly log: Log;
 }
 
@@ -215,13 +215,13 @@ export class Desk {
   /** Whatever of these is still ours is anybody's again, in a second. */
   async #release(bound: Bound, all: readonly Concluded[], why: string): Promise<void> {
     const { ward, limits } = this.#parts;
-    await ward.pool.query(
-      `update evenkeel.violation
-          set state = case when decided_by is null then 'open' else 'approved' end, claimed_by = null, claims = 0, reason = $4,
-              due_at = clock_timestamp() + interval '1 second' * (0.5 + random())
-        where invariant = $1 and id = any($2::bigint[]) and state = 'claimed' and claimed_by = $3`,
-      [bound.name, all.map(({ leased }) => leased.claimed.id), limits.holder, why],
-    );
+    const back = all.map(({ leased: { claimed } }) => ({
+      id: claimed.id,
+      why,
+      ms: 1_000 * (0.5 + Math.random()),
+      claims: 0,
+    }));
+    await giveBack(ward.pool, bound, limits.holder, back);
   }
 
   #held(): string[] {

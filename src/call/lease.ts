@@ -131,6 +131,24 @@ export async function stillOurs(tx: Tx, holder: string, leased: readonly Leased[
   return leased.filter(({ claimed }) => ours.has(claimed.id));
 }
 
+/** Puts back what is still this holder's: anybody's in `ms`, counted as taken so often. What a person approved stays approved. */
+export async function giveBack(
+  pool: Pool,
+  { name }: Bound,
+  holder: string,
+  back: readonly { id: string; why: string; ms: number; claims: number }[],
+): Promise<void> {
+  if (back.length === 0) return;
+  await pool.query(
+    `update evenkeel.violation v
+        set state = case when v.decided_by is null then 'open' else 'approved' end, claimed_by = null, claims = b.claims,
+            reason = b.why, due_at = clock_timestamp() + make_interval(secs => b.ms / 1000)
+       from jsonb_to_recordset($2::jsonb) b(id bigint, why text, ms float8, claims int)
+      where v.invariant = $1 and v.id = b.id and v.state = 'claimed' and v.claimed_by = $3`,
+    [name, JSON.stringify(back), holder],
+  );
+}
+
 /** Tells that these are still worked on. */
 export async function renew(pool: Pool, holder: string, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;

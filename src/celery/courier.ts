@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bound } from '../ask/bind.ts';
-import { dueCalls, idempotencyKey, lease, type Leased } from '../call/lease.ts';
+import { type Leased, dueCalls, giveBack, idempotencyKey, lease } from '../call/lease.ts';
 import { describe } from '../db/pool.ts';
 import type { Config } from '../config.ts';
 import type { Celery } from '../declare/celery.ts';
@@ -117,10 +117,12 @@ export class Courier {
         where invariant = $1 and id = any($2::bigint[]) and state = 'claimed' and claimed_by = $4`,
       [bound.name, sent.map(({ claimed }) => claimed.id), task.withinMs / 1_000, holder],
     );
-    await this.#giveBack(
-      bound,
-      leased.flatMap((one, i) => (ends[i] ? [{ id: one.claimed.id, ...ends[i] }] : [])),
+    // As if these had never been taken.
+    const unsent = leased.flatMap((one, i) =>
+      ends[i] ? [{ id: one.claimed.id, claims: one.claims - 1, ...ends[i] }] : [],
     );
+    await giveBack(ward.pool, bound, holder, unsent);
+    if (unsent.length > 0) await pulse(ward.pool, bound.name, { written: -unsent.length });
     return sent.length;
   }
 
@@ -157,21 +159,6 @@ export class Courier {
       return { why, ms: againMs * (1 + Math.random()) };
     }
   }
-
-  /** As if they had never been taken. */
-  async #giveBack(bound: Bound, unsent: readonly { id: string; why: string; ms: number }[]): Promise<void> {
-    if (unsent.length === 0) return;
-    const { pool } = this.#parts.ward;
-    await pool.query(
-      `update evenkeel.violation v
-          set state = case when v.decided_by is null then 'open' else 'approved' end, claimed_by = null, claims = v.claims - 1,
-              reason = u.why, due_at = clock_timestamp() + make_interval(secs => u.ms / 1000)
-         from jsonb_to_recordset($2::jsonb) u(id bigint, why text, ms float8)
-        where v.invariant = $1 and v.id = u.id and v.state = 'claimed' and v.claimed_by = $3`,
-      [bound.name, JSON.stringify(unsent), holder],
-    );
-    await pulse(pool, bound.name, { written: -unsent.length });
-  }
 }
 
 /** Undefined where nothing is handed to Celery. @throws no-broker, no-client */
@@ -195,10 +182,7 @@ export async function createCourier(
     limits,
     own: () => bindings.own.filter(({ invariant }) => taskOf(invariant.heal)),
     broker: await brokerFor(brokerUrl),
-    fail: async ({ name }, error) => {
-      log.warn(`${name}: ${describe(error)}`);
-      await bindings.fail(name, error);
-    },
+    fail: ({ name }, error) => bindings.setAside(name, error),
     log,
   });
 }

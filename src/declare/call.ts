@@ -1,8 +1,7 @@
-import { EvenkeelError } from '../errors.ts';
-import { Fault, attempt } from './fault.ts';
+import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { type Limit, isLimit } from './limit.ts';
-import { calledFrom } from './place.ts';
+import { placed } from './place.ts';
 import type { Remedy } from './remedy.ts';
 import { what } from './sql.ts';
 import { duration } from './values.ts';
@@ -64,11 +63,7 @@ const words = ['batch', 'timeout'];
 export function call(limit: Limit, handler: Handler, options?: CallOptions & { batch?: never }): Call;
 export function call(limit: Limit, handler: BatchHandler, options: CallOptions & { batch: number }): Call;
 export function call(limit: Limit, handler: Handler | BatchHandler, options: CallOptions = {}): Call {
-  const tried = attempt(() => made(limit, handler, options));
-  if ('value' in tried) return tried.value;
-  const { message, hint } = tried.fault;
-  const place = calledFrom(call);
-  throw new EvenkeelError('bad-remedy', message, hint === undefined ? { place } : { place, hint });
+  return placed('bad-remedy', call, () => made(limit, handler, options));
 }
 
 function made(limit: unknown, handler: unknown, options: CallOptions): Call {

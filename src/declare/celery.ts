@@ -1,8 +1,7 @@
-import { EvenkeelError } from '../errors.ts';
-import { Fault, attempt } from './fault.ts';
+import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { type Limit, isLimit } from './limit.ts';
-import { calledFrom } from './place.ts';
+import { placed } from './place.ts';
 import type { LimitName, Remedy } from './remedy.ts';
 import { what } from './sql.ts';
 import { duration } from './values.ts';
@@ -33,11 +32,7 @@ const words = ['args', 'kwargs', 'queue', 'limit', 'within', 'priority'];
  * @throws EvenkeelError `bad-remedy`, placed at the line of the call
  */
 export function celery(task: string, options: CeleryOptions = {}): Celery {
-  const tried = attempt(() => made(task, options));
-  if ('value' in tried) return tried.value;
-  const { message, hint } = tried.fault;
-  const place = calledFrom(celery);
-  throw new EvenkeelError('bad-remedy', message, hint === undefined ? { place } : { place, hint });
+  return placed('bad-remedy', celery, () => made(task, options));
 }
 
 function made(task: unknown, options: CeleryOptions): Celery {

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { EvenkeelError } from '../errors.ts';
 import type { Upstream } from './call.ts';
-import { Fault, attempt } from './fault.ts';
+import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
 import { type Limit, isLimit } from './limit.ts';
 import type { Literal } from './literal.ts';
 import { quote } from './names.ts';
-import { calledFrom } from './place.ts';
+import { placed } from './place.ts';
 import { what } from './sql.ts';
 import { duration } from './values.ts';
 
@@ -53,11 +52,7 @@ const brand = Symbol.for('evenkeel.source');
  * @throws EvenkeelError `bad-definition`, placed at the line of the call
  */
 export function from(limit: Limit, definition: SourceDefinition): Source {
-  const tried = attempt(() => made(limit, definition));
-  if ('value' in tried) return tried.value;
-  const { message, hint } = tried.fault;
-  const place = calledFrom(from);
-  throw new EvenkeelError('bad-definition', message, hint === undefined ? { place } : { place, hint });
+  return placed('bad-definition', from, () => made(limit, definition));
 }
 
 function made(limit: unknown, definition: SourceDefinition): Source {

@@ -65,20 +65,16 @@ function remedy(reader: Reader): Remedy {
 
 /** `limit name [rate]`, where that comes next. */
 function limited(reader: Reader): LimitName | undefined {
-  if (!/^limit\b/.test(reader.text.slice(reader.at))) return undefined;
-  reader.take('limit');
+  if (!follows(reader, 'limit')) return undefined;
   const name = label(reader);
-  const rate = /^\d[^\s;]*/.exec(reader.text.slice(reader.at))?.[0];
-  if (rate === undefined) return name;
-  reader.take(rate);
-  return limitOf(name, rate);
+  const rate = taken(reader, /^\d[^\s;]*/);
+  return rate === undefined ? name : limitOf(name, rate);
 }
 
 /** `task(column, argument = column) [on queue] [limit name [rate]] [within 10m] [priority n]` */
 function handedOver(reader: Reader): Remedy {
-  const task = /^[\w.]+/.exec(reader.text.slice(reader.at))?.[0];
+  const task = taken(reader, /^[\w.]+/);
   if (task === undefined) return reader.fail('celery has to name its task: celery billing.resync(id)');
-  reader.take(task);
   const args: string[] = [];
   const kwargs: [string, string][] = [];
   if (reader.take('(') && !reader.take(')')) {
@@ -107,19 +103,18 @@ function follows(reader: Reader, word: string): boolean {
 }
 
 /** Up to the next space. */
-function piece(reader: Reader, kind: string): string {
-  const text = /^[^\s;]+/.exec(reader.text.slice(reader.at))?.[0];
-  if (text === undefined) return reader.fail(`expected ${kind}, found ${reader.next}`);
-  reader.take(text);
-  return text;
-}
+const piece = (reader: Reader, kind: string): string =>
+  taken(reader, /^[^\s;]+/) ?? reader.fail(`expected ${kind}, found ${reader.next}`);
 
 /** One word: a name. */
-function label(reader: Reader): string {
-  const word = /^[\w-]+/.exec(reader.text.slice(reader.at))?.[0];
-  if (word === undefined) return reader.fail(`expected a name, found ${reader.next}`);
-  reader.take(word);
-  return word;
+const label = (reader: Reader): string =>
+  taken(reader, /^[\w-]+/) ?? reader.fail(`expected a name, found ${reader.next}`);
+
+/** What comes next, if it looks so. */
+function taken(reader: Reader, pattern: RegExp): string | undefined {
+  const text = pattern.exec(reader.text.slice(reader.at))?.[0];
+  if (text !== undefined) reader.take(text);
+  return text;
 }
 
 /** The handler is looked up once all files are read. */

@@ -1,7 +1,6 @@
-import { EvenkeelError } from '../errors.ts';
-import { Fault, attempt } from './fault.ts';
+import { Fault } from './fault.ts';
 import { didYouMean } from './guess.ts';
-import { calledFrom } from './place.ts';
+import { placed } from './place.ts';
 import { what } from './sql.ts';
 import { name, oneOf } from './values.ts';
 
@@ -55,12 +54,8 @@ const brand = Symbol.for('evenkeel.limit');
  * @throws EvenkeelError `bad-definition`, placed at the line of the call
  */
 export function limit(given: string, definition: LimitDefinition): Limit {
-  const tried = attempt(() => made(given, definition));
-  if ('value' in tried) return tried.value;
-  const { message, hint } = tried.fault;
-  const place = calledFrom(limit);
-  const text = `limit ${typeof given === 'string' ? given : ''}: ${message}`;
-  throw new EvenkeelError('bad-definition', text, hint === undefined ? { place } : { place, hint });
+  const before = `limit ${typeof given === 'string' ? given : ''}: `;
+  return placed('bad-definition', limit, () => made(given, definition), before);
 }
 
 /** The same where only the rate is told, as in a header. */

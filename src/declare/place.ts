@@ -1,6 +1,7 @@
 import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Place } from '../errors.ts';
+import { EvenkeelError, type ErrorCode, type Place } from '../errors.ts';
+import { attempt } from './fault.ts';
 
 /** A path as a person would type it: from the working directory where it lies below it. */
 export function shown(path: string): string {
@@ -20,4 +21,18 @@ export function calledFrom(callee: (...args: never[]) => unknown): Place | undef
   const file = where.startsWith('file://') ? fileURLToPath(where) : where;
   // Lines survive the loader's stripping of types, columns don't.
   return { file: shown(file), line: Number(line) };
+}
+
+/** What a function that users call makes; what is wrong with it is said at the line of their call. */
+export function placed<T>(
+  code: ErrorCode,
+  callee: (...args: never[]) => unknown,
+  make: () => T,
+  before = '',
+): T {
+  const tried = attempt(make);
+  if ('value' in tried) return tried.value;
+  const { message, hint } = tried.fault;
+  const place = calledFrom(callee);
+  throw new EvenkeelError(code, `${before}${message}`, hint === undefined ? { place } : { place, hint });
 }

@@ -1,12 +1,11 @@
-import { EvenkeelError } from '../errors.ts';
-import { Fault, attempt } from './fault.ts';
+import { Fault } from './fault.ts';
 import { literal, type Literal } from './literal.ts';
 import type { BatchHandler, Handler } from './call.ts';
 import type { Invariant } from './invariant.ts';
 import { type Limit, isLimit } from './limit.ts';
 import { sentence } from './values.ts';
 import { table } from './names.ts';
-import { calledFrom } from './place.ts';
+import { placed } from './place.ts';
 import { what } from './sql.ts';
 
 /**
@@ -141,11 +140,7 @@ export function claim(limit?: Limit): Does<'claim'> {
 }
 
 function made<R extends Remedy>(maker: (...args: never[]) => Remedy, make: () => R): R {
-  const tried = attempt(make);
-  if ('value' in tried) return Object.freeze(tried.value);
-  const { message, hint } = tried.fault;
-  const place = calledFrom(maker);
-  throw new EvenkeelError('bad-remedy', message, hint === undefined ? { place } : { place, hint });
+  return Object.freeze(placed('bad-remedy', maker, make));
 }
 
 function columnNames(given: readonly unknown[]): readonly string[] {

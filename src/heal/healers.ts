@@ -23,7 +23,6 @@ const mostWaits = 5;
 export class Healers {
   readonly #bindings: Bindings;
   readonly #most: number;
-  readonly #log: Log;
   readonly #ward: Ward;
   readonly #workers: readonly Service[];
   readonly #sizes = new Map<string, number>();
@@ -33,7 +32,6 @@ export class Healers {
   constructor(ward: Ward, bindings: Bindings, config: Config, log: Log) {
     this.#bindings = bindings;
     this.#most = config.batch;
-    this.#log = log;
     this.#ward = ward;
     this.#workers = Array.from(
       { length: config.healers },
@@ -121,8 +119,7 @@ export class Healers {
       return { claimed: outcome.claimed, more };
     } catch (error) {
       if (!(error instanceof EvenkeelError)) throw error;
-      this.#log.warn(`${bound.name}: ${error.message}`);
-      await this.#bindings.fail(bound.name, error);
+      await this.#bindings.setAside(bound.name, error);
       return { claimed: 0, more: false };
     }
   }

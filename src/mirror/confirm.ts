@@ -1,3 +1,4 @@
+import type { Said } from '../call/conclude.ts';
 import type { Errand } from '../call/errand.ts';
 import { type Ended, asking } from '../call/handle.ts';
 import type { Key } from '../ask/ask.ts';
@@ -5,8 +6,7 @@ import type { Bound } from '../ask/bind.ts';
 import type { Pool } from '../db/pool.ts';
 import type { Source } from '../declare/from.ts';
 import { dropRows, mirrorOf, putRows } from './mirror.ts';
-import { rowKey } from './refresher.ts';
-import { requireAsked, textRows } from './rows.ts';
+import { absent, requireAsked, rowKey, textRows } from './rows.ts';
 
 /** The other system is asked once more before anything is written: its mirror may be older than the row. */
 export async function confirm(
@@ -15,7 +15,7 @@ export async function confirm(
   source: Source,
   keys: readonly Key[],
   errand: Errand,
-): Promise<Ended<readonly 'as-declared'[]>> {
+): Promise<Ended<readonly Said[]>> {
   return asking(errand, async () => {
     const given = await source.get(
       keys.map(one => rowKey(key, one)),
@@ -33,13 +33,8 @@ export async function confirm(
       mirror.columns.map(column => column.name),
     );
     requireAsked(rows, keys);
-    const there = new Set(rows.map(row => JSON.stringify(row.key)));
     await putRows(pool, mirror, rows);
-    await dropRows(
-      pool,
-      mirror,
-      keys.filter(one => !there.has(JSON.stringify(one))),
-    );
-    return keys.map(() => 'as-declared' as const);
+    await dropRows(pool, mirror, absent(keys, rows));
+    return keys.map(() => ({ do: 'as-declared' }));
   });
 }

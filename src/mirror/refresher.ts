@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { asking, type Ended } from '../call/handle.ts';
 import { Errand, Failed } from '../call/errand.ts';
 import { type Column, type Relation, columnOf } from '../catalog/relation.ts';
-import { type Key, valuesOf } from '../ask/ask.ts';
+import type { Key } from '../ask/ask.ts';
 import { type Bound, searchPath } from '../ask/bind.ts';
 import { governed, keyColumns as keyOf } from '../ask/named.ts';
 import { type Pool, ask, describe, quote, sqlState, transaction } from '../db/pool.ts';
-import type { RowKey, Source } from '../declare/from.ts';
+import type { Source } from '../declare/from.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -14,7 +14,7 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Mirror, dropRows, dropUnseen, makeMirror, mirrorOf, putRows, showMirror } from './mirror.ts';
-import { pageOf, requireAsked, textRows } from './rows.ts';
+import { absent, pageOf, requireAsked, rowKey, textRows } from './rows.ts';
 
 export interface RefresherParts {
   readonly pool: Pool;
@@ -73,8 +73,8 @@ export class Refresher {
     await this.#service.stop();
   }
 
-  /** Reads everything once. What can't be read is said, and left for later. */
-  async pass(): Promise<void> {
+  /** Reads everything once; whether there was anything. What can't be read is said, and left for later. */
+  async pass(): Promise<boolean> {
     for (const one of this.#known) {
       await this.#parts.pool.query(
         'update evenkeel.mirror set next_at = clock_timestamp() where invariant = $1',
@@ -82,6 +82,7 @@ export class Refresher {
       );
       while (await this.#page(one));
     }
+    return this.#known.length > 0;
   }
 
   /** One page of one; whether there is more right now. */
@@ -95,14 +96,12 @@ export class Refresher {
         ? await this.#list(invariant, table, key, state)
         : await this.#get(invariant, table, key, state, schemas);
     } catch (error) {
-      const denied = sqlState(error) === '42501';
-      if (!(error instanceof EvenkeelError) && !(error instanceof Failed) && !denied) throw error;
+      const wrong = error instanceof Failed;
+      if (!wrong && !(error instanceof EvenkeelError) && sqlState(error) !== '42501') throw error;
       await this.#failed(invariant, describe(error), againMs);
-      if (denied) return false;
-      if (error instanceof EvenkeelError) return false;
-      await pool.query('update evenkeel.mirror set cursor = null, began_at = null where invariant = $1', [
-        invariant.name,
-      ]);
+      // What it says is wrong: from the start, then.
+      const restart = 'update evenkeel.mirror set cursor = null, began_at = null where invariant = $1';
+      if (wrong) await pool.query(restart, [invariant.name]);
       return false;
     }
   }
@@ -165,8 +164,7 @@ export class Refresher {
     asked: readonly Key[],
   ): Promise<void> {
     const { pool, bindings, find, log } = this.#parts;
-    const there = new Set(rows.map(({ key }) => JSON.stringify(key)));
-    const absent = asked.filter(key => !there.has(JSON.stringify(key)));
+    const missing = absent(asked, rows);
     const changed = await transaction(pool, { statement: 10_000, schemas: ['public'] }, async tx => {
       const [first] = await ask(
         tx,
@@ -178,7 +176,7 @@ export class Refresher {
       if (!first) return [];
       const [began = null] = first;
       const fresh = await putRows(tx, mirror, rows);
-      await dropRows(tx, mirror, absent);
+      await dropRows(tx, mirror, missing);
       if (next !== null) return fresh;
       const unseen = invariant.source.list && began !== null ? await dropUnseen(tx, mirror, began) : [];
       await showMirror(tx, mirror);
@@ -195,7 +193,7 @@ export class Refresher {
       await bindings.refresh(new Set([invariant.name]));
       bound = bindings.all.find(({ name }) => name === invariant.name);
     }
-    const keys = [...changed, ...absent];
+    const keys = [...changed, ...missing];
     if (bound && keys.length > 0 && bindings.own.includes(bound)) await find(bound, keys);
   }
 
@@ -300,4 +298,3 @@ export class Refresher {
 const same = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every(name => b.includes(name));
 const names = (columns: readonly Column[]): string[] => columns.map(({ name }) => name);
-export const rowKey = (key: readonly Column[], one: Key): RowKey => ({ ...valuesOf(names(key), one) });

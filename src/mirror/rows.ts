@@ -1,7 +1,8 @@
 import { Failed } from '../call/errand.ts';
-import { type Key, keyId } from '../ask/ask.ts';
+import type { Column } from '../catalog/relation.ts';
+import { type Key, keyId, valuesOf } from '../ask/ask.ts';
 import { Fault } from '../declare/fault.ts';
-import type { Page, Row } from '../declare/from.ts';
+import type { Page, Row, RowKey } from '../declare/from.ts';
 import { type Literal, literal } from '../declare/literal.ts';
 import { what } from '../declare/sql.ts';
 
@@ -58,3 +59,17 @@ export function requireAsked(rows: readonly TextRow[], keys: readonly Key[]): vo
       true,
     );
 }
+
+/** Those of the keys that no row has. */
+export function absent(keys: readonly Key[], rows: readonly TextRow[]): Key[] {
+  const there = new Set(rows.map(({ key }) => keyId(key)));
+  return keys.filter(key => !there.has(keyId(key)));
+}
+
+/** A key as users get it. */
+export const rowKey = (key: readonly Column[], one: Key): RowKey => ({
+  ...valuesOf(
+    key.map(({ name }) => name),
+    one,
+  ),
+});

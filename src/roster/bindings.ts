@@ -113,6 +113,12 @@ export class Bindings {
     );
   }
 
+  /** The same for one that can't be healed or asked under way, said in the log. */
+  async setAside(name: string, error: unknown): Promise<void> {
+    this.#log.warn(`${name}: ${describe(error)}`);
+    await this.fail(name, error);
+  }
+
   /**
    * Notes in the ledger that an invariant can't be asked; the database may not be what it was bound to any more.
    * @param pass a sweep couldn't: it begins again, later. One key that can't be asked ends no sweep.
