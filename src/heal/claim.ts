@@ -43,13 +43,13 @@ export async function due(
   return new Set(rows.map(row => row.name));
 }
 
-/** In how many milliseconds the first of what only gave way to somebody is due again; undefined: nothing is. */
-export async function givenWay(pool: Pool, names: readonly string[]): Promise<number | undefined> {
+/** In how many milliseconds the first of what is soon tried again is due: it gave way to somebody, or failed once; undefined: nothing is. */
+export async function soonAgain(pool: Pool, names: readonly string[]): Promise<number | undefined> {
   const { rows } = await pool.query<{ ms: number | null }>(
     `select extract(epoch from min(due_at) - clock_timestamp())::float8 * 1000 as ms from evenkeel.violation
       where invariant = any($1) and state in ('open', 'approved') and due_at < clock_timestamp() + interval '2 seconds'
-        and (reason = $2 or reason like 'it gave way:%')`,
-    [names, busyReason],
+        and reason is not null`,
+    [names],
   );
   const ms = rows[0]?.ms ?? undefined;
   return ms === undefined ? undefined : Math.max(0, ms) + 1;

@@ -7,13 +7,13 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Ward, healBatch } from './batch.ts';
-import { due, givenWay } from './claim.ts';
+import { due, soonAgain } from './claim.ts';
 import { feeds } from './order.ts';
 
 /** Milliseconds that a heal transaction should take: rows are locked no longer than the application can bear. */
 const targetMs = 250;
 
-/** A drain waits so often for rows that somebody held; each is due again within a second or two. */
+/** A drain waits so often for what is tried again within two seconds: somebody held the row, or a first attempt failed. */
 const mostWaits = 5;
 
 /**
@@ -52,7 +52,7 @@ export class Healers {
     await Promise.all(this.#workers.map(worker => worker.stop()));
   }
 
-  /** Heals until nothing is due, with as many workers. What gave way to somebody is tried again, for a while. */
+  /** Heals until nothing is due, with as many workers. What is soon tried again is waited for, a while. */
   async drain(): Promise<void> {
     for (let tries = 0; ; tries++) {
       await Promise.all(
@@ -64,7 +64,7 @@ export class Healers {
       );
       const ms =
         tries < mostWaits
-          ? await givenWay(
+          ? await soonAgain(
               this.#ward.pool,
               this.#own().map(({ name }) => name),
             )
