@@ -1,0 +1,68 @@
+import type { Tx } from '../db/pool.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import type { Finding } from './finding.ts';
+import { rules } from './rules/index.ts';
+import { sitesOf } from './site.ts';
+
+/** A finding where it stands in its file. */
+export interface Placed extends Omit<Finding, 'piece'> {
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly fragment: string;
+  /** The reason that is given in the SQL for passing it over; null: there is none. */
+  readonly ignored: string | null;
+  readonly page: string;
+}
+
+export interface Checked {
+  readonly findings: readonly Placed[];
+  /** Why a WHERE was not asked about. */
+  readonly unread: readonly string[];
+  /** Constraints that were not relied on: they are not validated, or not enforced. */
+  readonly unused: readonly string[];
+}
+
+/** Asks every rule of one invariant; only reads. */
+export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
+  const { sites, unread } = await sitesOf(tx, invariant.sql);
+  const findings: Finding[] = [];
+  for (const site of sites) for (const rule of rules) findings.push(...(await rule.find(tx, site)));
+  const ignored = ignores(invariant.sql);
+  return {
+    findings: findings
+      .filter(one => !told(one, findings))
+      .map(({ piece, ...finding }) => ({
+        ...finding,
+        ...placeOf(invariant, piece.start),
+        fragment: piece.text,
+        ignored: ignored.get(finding.rule) ?? null,
+        page: `docs/rules/${finding.rule}.md`,
+      })),
+    unread,
+    unused: [...new Set(sites.flatMap(({ sources }) => sources.flatMap(({ table }) => table.unused)))],
+  };
+}
+
+/** A dead condition whose cause is a literal in it has been told, with the cause. What NOT IN rejects makes nothing dead. */
+function told({ rule, severity, piece }: Finding, all: readonly Finding[]): boolean {
+  if (rule !== 'EK101' || severity !== 'warning') return false;
+  return all.some(
+    one =>
+      one.rule === 'EK103' &&
+      one.severity === 'error' &&
+      one.piece.start === piece.start &&
+      one.piece.text === piece.text,
+  );
+}
+
+function ignores(sql: string): Map<string, string> {
+  const found = [...sql.matchAll(/^\s*--\s*evenkeel:\s*ignore\s+(EK\d{3})\s+(\S.*)$/gm)];
+  return new Map(found.map(([, rule = '', reason = '']) => [rule, reason.trim()]));
+}
+
+/** In a program the line is that of invariant(): where its template begins isn't known. */
+function placeOf({ sql, place }: Invariant, start: number): { line: number | null; column: number | null } {
+  if (place.sqlLine === undefined) return { line: place.line ?? null, column: null };
+  const before = sql.slice(0, start).split('\n');
+  return { line: place.sqlLine + before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };
+}

@@ -1,0 +1,131 @@
+import { type SelectStmt, tokens } from '../watch/scope/parse.ts';
+import { parseCondition, same } from './expression.ts';
+
+/** A stretch of a query's text; `start` counts characters. */
+export interface Piece {
+  readonly text: string;
+  readonly start: number;
+}
+
+export interface Conjunct extends Piece {
+  /** Its arms where it is an OR; itself where it is not. */
+  readonly arms: readonly Piece[];
+}
+
+interface Token {
+  readonly start: number;
+  readonly end: number;
+  readonly word: string;
+}
+
+/** Ends a WHERE; every one of them is reserved, so none of them can stand in an expression outside brackets. */
+const after = new Set([
+  'group',
+  'having',
+  'window',
+  'order',
+  'limit',
+  'offset',
+  'fetch',
+  'for',
+  'union',
+  'intersect',
+  'except',
+  ';',
+]);
+
+/**
+ * The conjuncts of a WHERE, as they are written. The syntax tree doesn't say where an expression begins and ends; the words do,
+ * and what they give is held against the tree. Undefined: there is no WHERE, or the two disagree.
+ */
+export function conjunctsOf(sql: string, select: SelectStmt): readonly Conjunct[] | undefined {
+  if (!select.whereClause) return undefined;
+  const all = words(sql);
+  const first = earliest(select.whereClause, sql);
+  const where = all.findLastIndex(({ word, start }) => word === 'where' && start < first);
+  if (where < 0) return undefined;
+  let end = where + 1;
+  for (let depth = 0; end < all.length; end++) {
+    const { word } = all[end] as Token;
+    if (depth === 0 && (after.has(word) || word === ')')) break;
+    depth += step(word);
+  }
+  const inner = bare(all.slice(where + 1, end));
+  const parts = split(inner, 'or').length > 1 ? [inner] : split(inner, 'and');
+  const piece = (part: readonly Token[]): Piece => {
+    const start = part[0]?.start ?? 0;
+    return { text: sql.slice(start, part.at(-1)?.end ?? start), start };
+  };
+  const conjuncts = parts.map(part => ({ ...piece(part), arms: split(bare(part), 'or').map(piece) }));
+  const again = conjuncts
+    .map(({ arms }) => `(${arms.map(({ text }) => `(${text}\n)`).join(' or ')})`)
+    .join(' and ');
+  try {
+    return same(parseCondition(again), select.whereClause) ? conjuncts : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The conjuncts of one arm. */
+export function leavesOf({ text, start }: Piece): readonly Piece[] {
+  return split(bare(words(text)), 'and').map(part => {
+    const from = part[0]?.start ?? 0;
+    return { text: text.slice(from, part.at(-1)?.end ?? from), start: start + from };
+  });
+}
+
+function words(sql: string): Token[] {
+  const bytes = Buffer.from(sql);
+  const plain = bytes.length === sql.length;
+  const at = (n: number) => (plain ? n : bytes.subarray(0, n).toString().length);
+  return tokens(sql)
+    .map(({ start, end }) => ({ start: at(start), end: at(end) }))
+    .map(token => ({ ...token, word: sql.slice(token.start, token.end).toLowerCase() }))
+    .filter(({ word }) => !word.startsWith('--') && !word.startsWith('/*'));
+}
+
+const step = (word: string): number =>
+  ['(', '[', 'case'].includes(word) ? 1 : [')', ']', 'end'].includes(word) ? -1 : 0;
+
+/** At the top level only. The AND of a BETWEEN joins nothing. */
+function split(part: readonly Token[], by: 'and' | 'or'): (readonly Token[])[] {
+  const parts: Token[][] = [[]];
+  let depth = 0;
+  let between = 0;
+  for (const token of part) {
+    depth += step(token.word);
+    if (depth === 0 && token.word === 'between') between++;
+    if (depth === 0 && token.word === 'and' && between > 0) between--;
+    else if (depth === 0 && token.word === by) {
+      parts.push([]);
+      continue;
+    }
+    parts.at(-1)?.push(token);
+  }
+  // `a or b and c`: an AND below an OR is no conjunct of the whole.
+  return by === 'and' && split(part, 'or').length > 1 ? [part] : parts;
+}
+
+/** Without the brackets around all of it. */
+function bare(part: readonly Token[]): readonly Token[] {
+  if (part[0]?.word !== '(') return part;
+  let depth = 0;
+  for (const [i, { word }] of part.entries()) {
+    depth += step(word);
+    if (depth === 0) return i === part.length - 1 ? bare(part.slice(1, -1)) : part;
+  }
+  return part;
+}
+
+function earliest(root: unknown, sql: string): number {
+  let least = Infinity;
+  const walk = (value: unknown): void => {
+    if (value === null || typeof value !== 'object') return;
+    const { location } = value as { location?: unknown };
+    if (typeof location === 'number' && location >= 0) least = Math.min(least, location);
+    Object.values(value).forEach(walk);
+  };
+  walk(root);
+  return Buffer.from(sql).subarray(0, least).toString().length;
+}
