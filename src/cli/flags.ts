@@ -26,6 +26,7 @@ export const flags = {
   limits: {
     says: 'how the limits of upstreams stand: configured, learned, in force, used, waiting, blocked',
   },
+  strict: { says: 'exit with 1 on warnings, too' },
   verbose: { says: 'the whole plan, as EXPLAIN prints it' },
   triggers: { says: 'also create the triggers of trigger capture on the tables that the invariants read' },
   print: { says: 'print the statements, and apply nothing' },

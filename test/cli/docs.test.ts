@@ -27,13 +27,14 @@ test('every flag in the table belongs to a command', () => {
 const twice =
   '-- evenkeel: should\n-- says: b is twice a\n-- on: t\n-- heal: set\n-- mode: heal\n-- grace: 0s\nselect id, 2 * a as b from t';
 const none = '-- evenkeel: broken\n-- says: There is none\n-- on: u\n-- heal: remove\nselect id from u';
+const big = '-- evenkeel: broken\n-- says: No a is large\n-- on: t\nselect id from t where a = 100';
 
 test('what --json prints has the shape of the examples', async () => {
   const db = await freshDatabase();
   await db.sql(`create table t (id int primary key, a int, b int); create table u (id int primary key);
     insert into t select g, g, 2 * g from generate_series(1, 9) g; update t set b = 0 where id in (1, 2);
     insert into u values (1)`);
-  const cwd = await folder({ 'twice.sql': twice, 'none.sql': none });
+  const cwd = await folder({ 'twice.sql': twice, 'none.sql': none, 'big.sql': big });
   const left = new Set(names);
   const matches = async (name: string, ...args: string[]) => {
     const printed: unknown = (await evenkeel({ url: db.url, cwd }, name, ...args, '--json')).json();
@@ -44,6 +45,8 @@ test('what --json prints has the shape of the examples', async () => {
   await matches('install', '--role', 'postgres');
   await matches('try');
   await matches('explain', 'twice');
+  await db.sql('alter table t add check (a < 100)');
+  await matches('check', 'big');
   await matches('up', '--once');
   await db.sql(`select evenkeel.stop(); update evenkeel.invariant set pass_started_at = now();
     insert into evenkeel.process (id, host, pid, version, definitions)

@@ -1,0 +1,113 @@
+import { type Checked, type Placed, check } from '../check/check.ts';
+import { transaction } from '../db/pool.ts';
+import { didYouMean } from '../declare/guess.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import { EvenkeelError } from '../errors.ts';
+import { loadInvariants } from '../load.ts';
+import { eachBound } from './bound.ts';
+import type { Call } from './commands.ts';
+import { withPool } from './database.ts';
+import type { Out } from './out.ts';
+import { clean, count } from './text.ts';
+import { timeoutOf } from './try.ts';
+
+interface Look extends Checked {
+  readonly name: string;
+  readonly file: string;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+/** `evenkeel check [invariant…]` */
+export async function run(call: Call): Promise<0 | 1> {
+  const { config, out, given } = call;
+  const invariants = await named(call);
+  const limits = {
+    readOnly: true,
+    snapshot: true,
+    statement: timeoutOf(call),
+    lock: 2_000,
+    idle: 60_000,
+    schemas: ['public'],
+  };
+  const looks = await withPool(config, pool =>
+    transaction(pool, limits, tx =>
+      eachBound<Look>(
+        tx,
+        invariants,
+        () => undefined,
+        async ({ invariant }) => ({ ...of(invariant), error: null, ...(await check(tx, invariant)) }),
+        (invariant, { code, located }) => ({
+          ...of(invariant),
+          error: { code, message: located },
+          findings: [],
+          unread: [],
+          unused: [],
+        }),
+      ),
+    ),
+  );
+  const told = looks.flatMap(look => look.findings.filter(({ ignored }) => ignored === null));
+  const countOf = (severity: Placed['severity']) => told.filter(one => one.severity === severity).length;
+  const sums = {
+    errors: countOf('error') + looks.filter(({ error }) => error).length,
+    warnings: countOf('warning'),
+    undecided: countOf('undecided'),
+  };
+  if (out.json) out.value({ invariants: looks, ...sums });
+  else {
+    for (const look of looks) for (const line of card(look, out)) out.line(line);
+    out.line(
+      `${count(looks.length, 'invariant')}: ${count(sums.errors, 'error')}, ${count(sums.warnings, 'warning')}, ${sums.undecided} undecided.`,
+    );
+  }
+  return sums.errors > 0 || (given.strict && sums.warnings > 0) ? 1 : 0;
+}
+
+const of = ({ name, place }: Invariant) => ({ name, file: place.file });
+
+/** @throws no-such, no-invariants */
+async function named({ args, config }: Call): Promise<readonly Invariant[]> {
+  const { invariants } = await loadInvariants(config.invariants);
+  const names = invariants.map(({ name }) => name);
+  const odd = args.find(name => !names.includes(name));
+  if (odd !== undefined) {
+    throw new EvenkeelError('no-such', `there is no invariant '${odd}'${didYouMean(odd, names)}`, {
+      hint: `In ${config.invariants} there are: ${names.join(', ')}.`,
+    });
+  }
+  return args.length > 0 ? invariants.filter(({ name }) => args.includes(name)) : invariants;
+}
+
+function card({ name, file, error, findings, unread, unused }: Look, out: Out): string[] {
+  const lines = findings
+    .filter(({ ignored }) => ignored === null)
+    .flatMap(one => [...shown(one, file, out), '']);
+  return [
+    ...(error ? [`${out.paint('red', name)}  error[${error.code}]: ${clean(error.message)}`, ''] : []),
+    ...lines,
+    ...unread.map(why => `${name}  not asked: ${clean(why)}`),
+    ...(unused.length > 0
+      ? [`${name}  not relied on, because not validated or not enforced: ${clean(unused.join(', '))}`]
+      : []),
+  ];
+}
+
+function shown(one: Placed, file: string, out: Out): string[] {
+  const { rule, name, severity, message, fragment, by, witness, fix, page } = one;
+  const where = `${file}${one.line === null ? '' : `:${one.line}${one.column === null ? '' : `:${one.column}`}`}`;
+  const colour = { error: 'red', warning: 'yellow', undecided: 'dim' } as const;
+  const row =
+    witness &&
+    Object.entries(witness)
+      .map(([column, value]) => `${column} = ${value ?? 'NULL'}`)
+      .join(', ');
+  return [
+    `${out.paint(colour[severity], `${severity} ${rule} ${name}`)}  ${where}`,
+    `  ${clean(fragment)}`,
+    `  ^ ${clean(message)}`,
+    ...by.map(ground => `  by ${clean(ground)}`),
+    ...(row ? [`  for example ${clean(row)}`] : []),
+    ...(fix === null ? [] : [`  fix: ${clean(fix)}`]),
+    `  ${page}`,
+  ];
+}
