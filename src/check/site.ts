@@ -42,7 +42,9 @@ export async function sitesOf(tx: Tx, sql: string): Promise<{ sites: Site[]; unr
     // The side of an outer join that may be filled up with NULLs has rows that no constraint speaks of.
     async function collect(item: Node): Promise<void> {
       if ('JoinExpr' in item) {
-        const { jointype, larg, rarg } = item.JoinExpr;
+        const { jointype, larg, rarg, alias } = item.JoinExpr;
+        // `(a join b) as j (x, y)` gives columns other names.
+        if (alias) return;
         if (larg && (jointype === 'JOIN_INNER' || jointype === 'JOIN_LEFT')) await collect(larg);
         if (rarg && (jointype === 'JOIN_INNER' || jointype === 'JOIN_RIGHT')) await collect(rarg);
       } else if ('RangeVar' in item) {

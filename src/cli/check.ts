@@ -75,7 +75,9 @@ async function named({ args, config }: Call): Promise<readonly Invariant[]> {
       hint: `In ${config.invariants} there are: ${names.join(', ')}.`,
     });
   }
-  return args.length > 0 ? invariants.filter(({ name }) => args.includes(name)) : invariants;
+  // Where another system is the truth, there is no SQL to ask about.
+  const asked = invariants.filter(({ source }) => !source);
+  return args.length > 0 ? asked.filter(({ name }) => args.includes(name)) : asked;
 }
 
 function card({ name, file, error, findings, unread, unused }: Look, out: Out): string[] {

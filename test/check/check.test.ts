@@ -107,6 +107,16 @@ test('a reason in the SQL silences a rule, and --strict fails on warnings', asyn
   );
 });
 
+test('an invariant whose truth is another system has no SQL to ask about', async () => {
+  const cwd = await folder({
+    'far.ts':
+      "import { from, invariant, limit } from 'evenkeel';\n" +
+      "export const far = invariant('far', { says: 'A case', on: 'orders', should: from(limit('l', { rate: '1/s' }), { get: () => [] }) });",
+  });
+  const ran = await evenkeel({ url: db.url, cwd }, 'check', '--json');
+  expect([ran.code, ran.json().invariants]).toEqual([0, []]);
+});
+
 test('every rule has its page, and every page its rule', () => {
   const root = join(import.meta.dirname, '../../docs/rules');
   expect(readdirSync(root).sort()).toEqual(rules.map(({ id }) => `${id}.md`).sort());
