@@ -105,7 +105,7 @@ export class Fragment {
         );
         if (!own && !constantTypes.includes(type)) return `a cast to ${type} may not always give the same`;
       } else if ('A_Expr' in node) {
-        const operator = names(node.A_Expr.name).at(-1) ?? '';
+        const operator = names(node.A_Expr.name).join('.');
         if (!operators.has(operator)) return `the operator ${operator} is not known to always give the same`;
       } else if (!plain.has(kind)) return `${kind} is not followed`;
     }
@@ -162,7 +162,7 @@ interface Comparison {
 function comparison(node: Node): Comparison | undefined {
   if (!('A_Expr' in node)) return undefined;
   const { kind, name, lexpr, rexpr } = node.A_Expr;
-  const written = names(name).at(-1) ?? '';
+  const written = names(name).join('.');
   if (!lexpr || !rexpr) return undefined;
   const operator =
     kind === 'AEXPR_DISTINCT' || kind === 'AEXPR_NOT_DISTINCT'
