@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { EvenkeelError } from '../errors.ts';
 
@@ -16,6 +17,8 @@ export interface Limits {
   readOnly?: boolean;
   /** One snapshot for all statements. */
   snapshot?: boolean;
+  /** The same few statements come again and again: each is planned once a connection, whatever its values, where that can be. */
+  prepared?: boolean;
   schemas: readonly string[];
 }
 
@@ -30,9 +33,11 @@ function element(item: string | null): string {
 
 /** Rows as arrays of raw text: exact for every type, and never parsed. */
 export async function ask(tx: Tx, text: string, values: unknown[] = []): Promise<(string | null)[][]> {
-  const result = await tx.query<(string | null)[]>({ text, values, rowMode: 'array', types: raw });
+  const name = preparing.has(tx) ? { name: nameOf(text) } : {};
+  const result = await tx.query<(string | null)[]>({ ...name, text, values, rowMode: 'array', types: raw });
   return result.rows;
 }
+const nameOf = (text: string): string => `evenkeel_${createHash('sha1').update(text).digest('hex')}`;
 const raw = { getTypeParser: () => (value: unknown) => value };
 
 export function createPool(url: string, max: number): Pool {
@@ -63,7 +68,8 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
     broken = error;
   }
   try {
-    await tx.query(opening(limits));
+    if (limits.prepared && (await leadsToServer(tx))) preparing.add(tx);
+    await tx.query(opening(limits, preparing.has(tx)));
     const result = await work(tx);
     await tx.query('commit');
     return result;
@@ -71,12 +77,30 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
     await tx.query('rollback').catch(mark);
     throw error;
   } finally {
+    preparing.delete(tx);
     tx.off('error', mark);
     tx.release(broken);
   }
 }
 
-function opening(limits: Limits): string {
+/** Connections whose transaction under way was opened with `prepared`. */
+const preparing = new WeakSet<Tx>();
+
+/**
+ * Behind a pooler, the next transaction may meet a server that never heard of what was prepared. A pooler makes up the process id
+ * that it greets with.
+ */
+async function leadsToServer(tx: Tx): Promise<boolean> {
+  const known = direct.get(tx);
+  if (known !== undefined) return known;
+  const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const greeted = (tx as unknown as { processID: number | null }).processID;
+  direct.set(tx, rows[0]?.pid === greeted);
+  return rows[0]?.pid === greeted;
+}
+const direct = new WeakMap<Tx, boolean>();
+
+function opening(limits: Limits, prepared: boolean): string {
   const path = [...limits.schemas, 'pg_temp'].map(quote).join(', ');
   const settings = {
     search_path: path,
@@ -90,6 +114,7 @@ function opening(limits: Limits): string {
     statement_timeout: String(Math.ceil(limits.statement)),
     lock_timeout: String(limits.lock ?? 500),
     idle_in_transaction_session_timeout: String(limits.idle ?? 10_000),
+    ...(prepared ? { plan_cache_mode: 'force_generic_plan' } : {}),
   };
   const mode = `isolation level ${limits.snapshot ? 'repeatable read' : 'read committed'}${limits.readOnly ? ' read only' : ''}`;
   return [`begin ${mode}`, ...Object.entries(settings).map(([k, v]) => `set local ${k} = ${v}`)].join('; ');

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { ask, createPool, transaction } from '../../src/db/pool.ts';
 import { overview } from '../../src/find/overview.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { double, unguarded } from '../support/double.ts';
@@ -100,5 +101,21 @@ requires('pgbouncer')('behind pgbouncer in transaction mode', () => {
     // Settings of one client were never left for another.
     const [{ path }] = await db.sql(`select current_setting('search_path') as path`);
     expect(path).toBe('"$user", public');
+  });
+
+  test('nothing is prepared that another server would be asked for', async () => {
+    const db = await freshDatabase();
+    const pool = createPool(await pooled(db), 6);
+    const limits = { statement: 1_000, prepared: true, schemas: ['public'] };
+    const left = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        transaction(pool, limits, async tx => {
+          expect(await ask(tx, 'select $1::int + 1', [i])).toEqual([[String(i + 1)]]);
+          return ask(tx, 'select name from pg_prepared_statements');
+        }),
+      ),
+    );
+    await pool.end();
+    expect(left.flat()).toEqual([]);
   });
 });

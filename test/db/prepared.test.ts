@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { ask, createPool, transaction } from '../../src/db/pool.ts';
+import { freshDatabase } from '../support/database.ts';
+
+test('what comes again and again is planned once a connection, and only inside of its transaction', async () => {
+  const db = await freshDatabase();
+  const pool = createPool(db.url, 1);
+  const limits = { statement: 1_000, schemas: ['public'] };
+  const prepared = () =>
+    db.sql(`select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements`);
+  const double = (n: number, more: object) =>
+    transaction(pool, { ...limits, ...more }, async tx => {
+      const rows = await ask(tx, 'select g * $1::int from generate_series(1, 2) g', [n]);
+      const { rows: plans } = await tx.query(
+        'select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements',
+      );
+      return { rows, plans };
+    });
+  for (let n = 1; n <= 3; n++) {
+    const { rows, plans } = await double(n, { prepared: true });
+    expect(rows).toEqual([[String(n)], [String(2 * n)]]);
+    expect(plans).toEqual([{ generic: n, custom: 0 }]);
+  }
+  // Others are planned for their values.
+  expect((await double(9, {})).plans).toEqual([{ generic: 3, custom: 0 }]);
+  expect((await pool.query('show plan_cache_mode')).rows).toEqual([{ plan_cache_mode: 'auto' }]);
+  expect(await prepared()).toEqual([]);
+  await pool.end();
+});
