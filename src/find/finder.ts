@@ -45,6 +45,7 @@ export class Finder {
 
   constructor(parts: FinderParts) {
     this.#parts = parts;
+    parts.tracer.heard = at => this.#pace.committed(at);
   }
 
   /** One round; how many milliseconds to pause, or undefined: there was nothing to do. */
@@ -68,11 +69,10 @@ export class Finder {
     const round = new Round();
     let opened = 0;
     try {
-      const limits = { statement: limitMs, idle: 5_000, schemas: first.bound.schemas };
+      const limits = { statement: limitMs, idle: 5_000, prepared: true, schemas: first.bound.schemas };
       await transaction(pool, limits, async tx => {
-        const asked = performance.now();
-        const { visible, listed } = await snapshotOf(tx);
-        this.#pace.felt(performance.now() - asked);
+        const { visible, listed, clock } = await snapshotOf(tx);
+        this.#pace.began(began, performance.now(), clock);
         for (const watch of watches) {
           round.now = watch;
           this.#turns.set(watch.bound.name, ++this.#looks);
@@ -90,6 +90,7 @@ export class Finder {
       await this.#failed(failed, size, error);
       return shortly;
     }
+    this.#pace.ended(performance.now());
     round.finish();
     for (const { watch } of round.looks) this.#waits.delete(watch.bound.name);
     tracer.drained();

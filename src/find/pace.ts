@@ -1,25 +1,36 @@
+import { Harm } from './harm.ts';
+
 /**
- * What looking may cost the service: a share u of one connection's time, from 15 % while the server is busy to 45 % while
- * it is idle. How busy it is shows in how long a trivial statement usually takes, beside the quickest one seen: additive
- * increase, multiplicative decrease.
+ * What looking may cost the service: a share of one connection's time, as large as can be without costing the application commits.
+ * Multiplicative increase, and a steeper decrease.
  */
 export class Pace {
   /** Of time, for all looks together. */
-  #share = least;
-  #quickest = Number.POSITIVE_INFINITY;
-  /** The last few statements; ms. One that had to wait is chance, most of them are load. */
-  readonly #lately: number[] = [];
+  #share = first;
+  readonly #harm = new Harm();
+  /** What rounds cost of late, chance evened out. */
+  #cost = 0;
+  /** The server's clock less our own; ms. */
+  #ahead = 0;
 
-  /** A trivial statement took `ms`. */
-  felt(ms: number): void {
-    // Forgotten slowly, since servers and ways to them change. On a server at its limit most statements wait for a core. Twice the
-    // quickest is usual at half load already: to give way there means to fall behind by seconds, and larger rounds are no smaller a load.
-    this.#quickest = Math.min(ms, this.#quickest * 1.0002);
-    this.#lately.push(ms);
-    if (this.#lately.length > samples) this.#lately.shift();
-    const usual = this.#lately.toSorted((a, b) => a - b)[this.#lately.length >> 1] ?? ms;
-    const idle = usual < 3 * this.#quickest + 0.2;
-    this.#share = idle ? Math.min(most, this.#share + 0.02) : Math.max(least, this.#share / 2);
+  /** A round began at `began`; it is `now` by our own clock, and `clock` by the server's; ms. */
+  began(began: number, now: number, clock: number): void {
+    this.#ahead = clock - now;
+    this.#harm.began(began + this.#ahead);
+  }
+
+  ended(now: number): void {
+    this.#harm.ended(now + this.#ahead);
+    const harm = this.#harm.take();
+    if (harm === undefined) return;
+    this.#cost = (this.#cost + harm) / 2;
+    this.#share =
+      this.#cost > tolerable ? Math.max(least, this.#share / 2) : Math.min(most, this.#share * 1.5);
+  }
+
+  /** A transaction committed; ms, the server's clock. */
+  committed(at: number): void {
+    this.#harm.committed(at);
   }
 
   /**
@@ -36,9 +47,12 @@ export class Pace {
     return Math.max(50, ms / (this.#share / 5));
   }
 }
-const least = 0.15;
+/** Until there is word of harm: where commits are few, and with triggers. */
+const first = 0.4;
+const least = 0.05;
 const most = 0.45;
+/** Of commits. While rounds run, a server that has nothing to spare loses a third and more; one with half to spare a tenth. */
+const tolerable = 0.25;
 const longest = 2_000;
-const samples = 15;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;

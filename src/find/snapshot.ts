@@ -6,18 +6,20 @@ export interface Seen {
   readonly visible: (xid: string) => boolean;
   /** Invariants of which anything is listed, or left alone. */
   readonly listed: ReadonlySet<string>;
+  /** The server's; ms. */
+  readonly clock: number;
 }
 
 /**
  * One small look ahead of all others. READ COMMITTED: each later statement sees at least as much.
  */
 export async function snapshotOf(tx: Tx): Promise<Seen> {
-  const { rows } = await tx.query<{ snapshot: string; listed: string[] }>(
-    `select pg_current_snapshot()::text as snapshot,
+  const { rows } = await tx.query<{ snapshot: string; clock: string; listed: string[] }>(
+    `select pg_current_snapshot()::text as snapshot, extract(epoch from clock_timestamp()) * 1000 as clock,
             array(select name from evenkeel.invariant i
                    where exists (select from evenkeel.violation v where v.invariant = i.name)
                       or exists (select from evenkeel.leave l where l.invariant = i.name)) as listed`,
   );
-  const { snapshot = '', listed = [] } = rows[0] ?? {};
-  return { visible: visibleIn(snapshot), listed: new Set(listed) };
+  const { snapshot = '', clock = '', listed = [] } = rows[0] ?? {};
+  return { visible: visibleIn(snapshot), listed: new Set(listed), clock: Number(clock) };
 }

@@ -51,6 +51,9 @@ export class Tracer implements Sink {
   #told: Position | undefined;
   #room: { promise: Promise<void>; open: () => void; since: number } | undefined;
 
+  /** Called with the time of each commit that is told; ms, the server's clock. */
+  heard: (at: number) => void = () => {};
+
   /** @param arrived called after each transaction */
   constructor(arrived: () => void) {
     this.#arrived = arrived;
@@ -111,6 +114,7 @@ export class Tracer implements Sink {
   }
 
   commit(position: Position): void {
+    if (this.#origin) this.heard(this.#origin.at.getTime());
     for (const { balances } of this.#watches.values()) balances?.commit();
     this.#told = position;
     this.#arrived();
