@@ -170,6 +170,12 @@ export function readConfig(
   return Object.freeze(Object.defineProperties(config, { toJSON: show, [inspect.custom]: show }));
 }
 
+/** What a program that we start finds in its environment: ours, and these. */
+export const environment = (more: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...more,
+});
+
 /** The settings by their keys, fit for eyes and logs: what may hold a password is masked. */
 export function printable(config: Config): Record<string, unknown> {
   return Object.fromEntries(

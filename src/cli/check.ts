@@ -6,7 +6,7 @@ import { EvenkeelError } from '../errors.ts';
 import { loadInvariants } from '../load.ts';
 import { eachBound } from './bound.ts';
 import type { Call } from './commands.ts';
-import { withPool } from './database.ts';
+import { withSchema } from './database.ts';
 import type { Out } from './out.ts';
 import { clean, count } from './text.ts';
 import { timeoutOf } from './try.ts';
@@ -19,7 +19,7 @@ interface Look extends Checked {
 
 /** `evenkeel check [invariant…]` */
 export async function run(call: Call): Promise<0 | 1> {
-  const { config, out, given } = call;
+  const { out, given } = call;
   const invariants = await named(call);
   const limits = {
     readOnly: true,
@@ -29,7 +29,7 @@ export async function run(call: Call): Promise<0 | 1> {
     idle: 60_000,
     schemas: ['public'],
   };
-  const looks = await withPool(config, pool =>
+  const looks = await withSchema(call, pool =>
     transaction(pool, limits, tx =>
       eachBound<Look>(
         tx,

@@ -76,10 +76,11 @@ export const commands: Readonly<Record<string, Command>> = {
       'Asks Postgres, from the constraints of the tables and without looking at their rows, which conditions can never be ' +
         'met, are always met, compare with a value that cannot be, or pass over NULL. What is proved is said with the ' +
         'constraint, what is possible with a row, and what could not be decided with what stood in the way.',
+      'With --schema it needs no database: the file is loaded into an embedded Postgres, which is removed afterwards.',
       'A line `-- evenkeel: ignore EK201 reason` in the SQL silences a rule. docs/check.md tells more.',
     ],
     args: '[invariant…]',
-    flags: ['invariants', 'timeout', 'strict'],
+    flags: ['schema', 'invariants', 'timeout', 'strict'],
     exits: '0: no errors. 1: there are some, or with --strict warnings, or an invariant could not be asked.',
     load: () => import('./check.ts'),
   },

@@ -12,6 +12,10 @@ export interface Flag {
 
 export const flags = {
   invariants: { value: '<folder>', says: 'the folder with the invariants', setting: 'invariants' },
+  schema: {
+    value: '<file>',
+    says: 'instead of DATABASE_URL: a schema in plain SQL, as `pg_dump --schema-only` writes it',
+  },
   once: { says: 'one full pass over everything, heal what is due, and end' },
   timeout: { value: '<time>', says: 'the longest that one invariant may take to answer; default: 30s' },
   invariant: { value: '<name>', says: 'only of this invariant' },
