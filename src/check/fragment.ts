@@ -1,6 +1,6 @@
 import { fields, names } from '../watch/scope/ast.ts';
 import type { Node } from '../watch/scope/parse.ts';
-import { columnRefs, literal, nodesOf } from './expression.ts';
+import { literal, nodesOf } from './expression.ts';
 import type { Check, Column, Table } from './table.ts';
 
 /**
@@ -196,6 +196,9 @@ function castOf(node: Node, types: readonly string[]): boolean {
   );
 }
 
+const isColumn = (node: Node | undefined): boolean =>
+  node !== undefined && ('TypeCast' in node ? isColumn(node.TypeCast.arg) : 'ColumnRef' in node);
+
 /** A check that lists every value of a column: then there are no others but NULL. */
 function lists({ node, columns }: Check, { name, kind }: Column): boolean {
   if ((kind !== 'text' && kind !== 'integer') || columns.some(other => other !== name)) return false;
@@ -205,7 +208,7 @@ function lists({ node, columns }: Check, { name, kind }: Column): boolean {
   const [left, ...rest] = compared.operands;
   return (
     left !== undefined &&
-    columnRefs(left).length === 1 &&
+    isColumn(left) &&
     castOf(left, ['text', 'varchar', 'int8', 'numeric']) &&
     rest.every(
       one => castOf(one, constantTypes) && (kind === 'text' ? /./s : /^-?\d{1,18}$/).test(literal(one) ?? ''),

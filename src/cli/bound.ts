@@ -5,7 +5,7 @@ import { type Bound, bind, searchPath } from '../ask/bind.ts';
 import { translate } from './fail.ts';
 
 /** The schemas that unqualified names mean for this role, pinned for the rest of this transaction. */
-async function pinSchemas(tx: Tx): Promise<string[]> {
+export async function pinSchemas(tx: Tx): Promise<string[]> {
   await tx.query('set local search_path to default');
   const schemas = await searchPath(tx);
   // A temporary table must not stand in for a real one.

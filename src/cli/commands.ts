@@ -84,6 +84,18 @@ export const commands: Readonly<Record<string, Command>> = {
     exits: '0: no errors. 1: there are some, or with --strict warnings, or an invariant could not be asked.',
     load: () => import('./check.ts'),
   },
+  types: {
+    says: 'write TypeScript types in which constraints close columns',
+    more: [
+      'An interface for each table and view, as Kysely wants them. A column whose CHECK, enum or domain leaves it a few ' +
+        'values is their union, where that is proved; the constraint is named beside it. What is not validated, or ' +
+        'could not be proved, stays open and is said.',
+      'Then tsc and linters find what can never happen in your own code. docs/types.md shows what they find.',
+    ],
+    flags: ['schema', 'out'],
+    exits: '0: it is written.',
+    load: () => import('./types.ts'),
+  },
   status: {
     says: 'how each invariant stands, and how sure that is',
     more: [

@@ -16,6 +16,7 @@ export const flags = {
     value: '<file>',
     says: 'instead of DATABASE_URL: a schema in plain SQL, as `pg_dump --schema-only` writes it',
   },
+  out: { value: '<file>', says: 'write it there, instead of to standard output' },
   once: { says: 'one full pass over everything, heal what is due, and end' },
   timeout: { value: '<time>', says: 'the longest that one invariant may take to answer; default: 30s' },
   invariant: { value: '<name>', says: 'only of this invariant' },

@@ -12,7 +12,7 @@ beforeAll(async () => {
     create domain percent as int check (value between 0 and 100);
     create table orders (id int primary key, status text not null constraint status_known check (status in ('open', 'paid', 'void')),
       plan text check (plan in ('free', 'pro')), size size not null, part percent, seats int, note text, at timestamptz,
-      starts int not null, ends int not null, data jsonb not null, at2 uuid not null, code varchar(3),
+      starts int not null, ends int not null, data jsonb not null, low text check (lower(low) in ('x', 'y')), at2 uuid not null, code varchar(3),
       big bigint, check (starts <= ends), check (plan <> 'free' or seats <= 10));
     alter table orders add constraint later check (seats > 0) not valid;
     create table lines (id int primary key, order_id int references orders, state text check (state in ('a', 'b')))`);
@@ -63,6 +63,7 @@ test.each([
   'data is not null and starts = 1',
   "at2 is not null and status = 'paid'",
   'starts + 1 = 7777777',
+  "low not in ('x', 'y')",
   "note ~ '^q$'",
 ])('%s: never proved dead', async where => {
   const dead = (await found(where)).findings.filter(({ rule }) => rule === 'EK101');

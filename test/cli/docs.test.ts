@@ -45,8 +45,11 @@ test('what --json prints has the shape of the examples', async () => {
   await matches('install', '--role', 'postgres');
   await matches('try');
   await matches('explain', 'twice');
-  await db.sql('alter table t add check (a < 100)');
+  await db.sql(
+    `alter table t add check (a < 100), add state text not null default 'on' check (state in ('on', 'off'))`,
+  );
   await matches('check', 'big');
+  await matches('types', '--out', 'db.ts');
   await matches('up', '--once');
   await db.sql(`select evenkeel.stop(); update evenkeel.invariant set pass_started_at = now();
     insert into evenkeel.process (id, host, pid, version, definitions)

@@ -39,7 +39,7 @@ test('Ctrl-C leaves neither server nor folder', async () => {
   const servers = () => readdirSync(tmp).filter(name => existsSync(join(tmp, name, 'data/postmaster.pid')));
   await until(() => servers().length === 1, { what: 'the server to run' });
   running.process.kill('SIGINT');
-  await running.ended;
+  expect(await running.ended).toBe(1000);
   await until(() => readdirSync(tmp).every(name => name.startsWith('evenkeel-postgres-')), {
     what: 'the folder to be removed',
   });
