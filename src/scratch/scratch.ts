@@ -66,7 +66,9 @@ async function onServer<T>(
   } finally {
     await connected(server, async admin => {
       await admin.query(`drop database ${quote(database)} with (force)`);
-      for (const role of roles) await admin.query(`drop role if exists ${quote(role)}`);
+      // Another scratch database of this server may have a use for it.
+      for (const role of roles)
+        await admin.query(`drop role if exists ${quote(role)}`).catch(() => undefined);
     });
   }
 }
