@@ -3,7 +3,7 @@ import { byWhom } from './by.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { idsOf } from './numbers.ts';
-import { clean, count } from './text.ts';
+import { clean, count } from '../show/text.ts';
 
 /** `evenkeel approve <violation…>` */
 export async function run({ args, given, config, out, shown }: Call): Promise<0 | 1> {

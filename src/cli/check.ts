@@ -4,11 +4,11 @@ import { didYouMean } from '../declare/guess.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
 import { loadInvariants } from '../load.ts';
-import { eachBound } from './bound.ts';
+import { eachBound } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withSchema } from './database.ts';
 import type { Out } from './out.ts';
-import { clean, count } from './text.ts';
+import { clean, count } from '../show/text.ts';
 import { timeoutOf } from './try.ts';
 
 interface Look extends Checked {

@@ -5,15 +5,16 @@ import { EvenkeelError } from '../errors.ts';
 import type { Key } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { loadInvariants } from '../load.ts';
-import type { Unfollowed } from '../watch/capture/plan.ts';
-import { eachBound } from './bound.ts';
+import { eachBound } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
-import { type Asked, type Derivation, type Table, derivation } from './derivation.ts';
+import { type Derivation, derivation } from '../watch/derivation.ts';
 import type { Out } from './out.ts';
-import { keyOf } from './subject.ts';
-import { clean, count, grouped, wrap } from './text.ts';
-import { span } from './time.ts';
+import { keyOf } from '../find/subject.ts';
+import { balancedAs, followed, forms, scans, waysOf } from '../show/derivation.ts';
+import { clean } from '../show/text.ts';
+import { wrap } from './text.ts';
+import { span } from '../show/time.ts';
 import { timeoutOf } from './try.ts';
 
 /** `evenkeel explain <invariant | invariant/key>` */
@@ -109,58 +110,8 @@ function verdict({ unfollowed: { triggers, slot } }: Derivation, out: Out): stri
   return out.paint('green', 'found from changes');
 }
 
-/** `public.order_lines: order_id → public.orders.id → its customer_id` */
-function waysOf({ table, ways }: Table): string[] {
-  if (ways.length === 0) return [`${table}: leads to no key`];
-  return ways.map(({ columns, through, where }) => {
-    const hops = through.map(({ table, enters, leaves }) => {
-      const at = enters.length === 1 ? `.${enters.join()}` : ` (${enters.join(', ')})`;
-      return ` → ${table}${at}${enters.join() === leaves.join() ? '' : ` → its ${leaves.join(', ')}`}`;
-    });
-    const only = where.length > 0 ? ` where ${where.join(' and ')}` : '';
-    return `${table}: ${columns.join(', ')}${hops.join('')}${only}`;
-  });
-}
-
-function followed({ unfollowed, tables }: Derivation): string[] {
-  const told = ({ table, why }: Unfollowed) => `${table}: ${why}`;
-  const slotOnly = unfollowed.slot.filter(
-    one => !unfollowed.triggers.some(other => other.table === one.table && other.why === one.why),
-  );
-  const ddl = tables.flatMap(one => one.ddl);
-  return [
-    ...(unfollowed.triggers.length === 0
-      ? [slotOnly.length === 0 ? 'every change, by triggers and by a slot' : 'every change, by triggers']
-      : ['not all; sweeping finds the rest:', ...unfollowed.triggers.map(told)]),
-    ...(slotOnly.length > 0 ? ['not by a slot, as things are:', ...slotOnly.map(told)] : []),
-    ...(ddl.length > 0 ? ['what would mend that:', ...ddl.map(one => `${one};`)] : []),
-  ];
-}
-
-const balancedAs = 'by a slot: only of keys whose sums a transaction did not keep in step';
-
-function forms({ form, costs: { lateral, any, whole } }: Asked): string[] {
-  const how = {
-    lateral: 'key by key, through indexes',
-    any: 'all waiting keys in one go',
-    sweep: 'as a whole, by sweeping',
-  };
-  const cost = (n: number) => grouped(Math.ceil(n));
-  return [
-    how[form],
-    `cost as Postgres expects it: ${cost(lateral)} a key by itself, ${cost(any)} some in one go, ${cost(whole)} all`,
-  ];
-}
-
 function sampleOf({ key, asked: { sample } }: Derivation, { shown, given }: Call): string {
   if (!sample) return 'none: the table is empty';
   const time = sample.ms === null ? `longer than ${given.timeout ?? '30s'}` : `${sample.ms} ms`;
   return `${shown.key(sample.key, key)}: ${time}`;
-}
-
-function scans({ scans }: Asked): string[] {
-  return scans.flatMap(({ how, table, index, rows, hint }) => [
-    `${how} of ${table}${index === null ? '' : ` by ${index}`}: ${count(Math.ceil(rows), 'row')}`,
-    ...(hint === null ? [] : [`it ${hint}`]),
-  ]);
 }

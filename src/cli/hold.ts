@@ -2,7 +2,7 @@ import { holdInvariant, holdSubject } from '../find/decide.ts';
 import { byWhom } from './by.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
-import { subjectNamed } from './subject.ts';
+import { subjectNamed } from '../find/subject.ts';
 
 /** `evenkeel hold <invariant | invariant/key>` */
 export async function run({ args, given, config, out, shown }: Call): Promise<0> {

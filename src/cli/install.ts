@@ -10,7 +10,7 @@ import type { Watched } from '../watch/capture/capture.ts';
 import { slotStatements } from '../watch/capture/slot/publication.ts';
 import { type Step, triggerDdl } from '../watch/capture/trigger/ddl.ts';
 import { readiness } from '../watch/capture/trigger/readiness.ts';
-import { eachBound } from './bound.ts';
+import { eachBound } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { applySteps } from './ddl.ts';

@@ -1,13 +1,17 @@
-import { type Sureness, sureness } from '../find/overview.ts';
+import { sureness } from '../find/overview.ts';
 import { type Told, readJournal } from '../journal/read.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { idOf, limitOf } from './numbers.ts';
 import type { Out } from './out.ts';
-import { causeText } from './cause.ts';
-import { clean, wrap } from './text.ts';
-import { between, moment, since } from './time.ts';
-import { type Shown, difference } from './values.ts';
+import { causeText } from '../show/cause.ts';
+import { complete } from '../show/sure.ts';
+import { clean } from '../show/text.ts';
+import { wrap } from './text.ts';
+import { between, moment } from '../show/time.ts';
+import { since } from './since.ts';
+import { difference } from '../show/values.ts';
+import type { Shown } from './values.ts';
 
 /** `evenkeel journal` */
 export async function run({ given, config, out, shown }: Call): Promise<0> {
@@ -31,22 +35,6 @@ export async function run({ given, config, out, shown }: Call): Promise<0> {
   }
   for (const line of wrap(complete(sure), out.columns)) out.note(line);
   return 0;
-}
-
-/** What isn't here was not wrong, or wasn't found: how sure is that? */
-function complete({ at, kind, verifiedAt, position, provedAt, escapes }: Sureness): string {
-  const where = position === null ? '' : ` (${position})`;
-  return [
-    verifiedAt === null
-      ? kind === 'sweeps'
-        ? 'changes are found by sweeps'
-        : 'no change was looked at yet'
-      : `changes looked at up to ${between(verifiedAt, at)} ago${where}`,
-    provedAt === null
-      ? 'not every row was looked at yet'
-      : `every row looked at since ${between(provedAt, at)} ago`,
-    `${escapes} missed by capture`,
-  ].join(' · ');
 }
 
 function forPrograms(entry: Told, shown: Shown): unknown {

@@ -2,7 +2,9 @@ import { type LimitStanding, limitStandings } from '../limits/standing.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { table } from './table.ts';
-import { clean, cut, grouped, wrap } from './text.ts';
+import { rate } from '../show/rate.ts';
+import { clean, grouped } from '../show/text.ts';
+import { cut, wrap } from './text.ts';
 
 /** `evenkeel status --limits` */
 export async function printLimits({ config, out }: Pick<Call, 'config' | 'out'>): Promise<0> {
@@ -49,17 +51,4 @@ function blocked({ name, blocked: stop }: LimitStanding): string[] {
   if (!stop) return [];
   const { until, why } = stop;
   return [`${name}: nothing is sent until ${until.toISOString().slice(11, 19)} UTC: ${clean(why)}`];
-}
-
-/** Units in the time that makes the number easy to read. */
-function rate(perSecond: number): string {
-  const [n, unit] =
-    perSecond >= 1
-      ? [perSecond, 's']
-      : perSecond * 60 >= 1
-        ? [perSecond * 60, 'min']
-        : perSecond * 3_600 >= 1
-          ? [perSecond * 3_600, 'hour']
-          : [perSecond * 86_400, 'day'];
-  return `${n >= 100 ? grouped(Math.round(n)) : Number(n.toPrecision(3))}/${unit}`;
 }

@@ -2,8 +2,9 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { type Log, createLog } from '../log.ts';
 import type { Meter } from './meter.ts';
-import { clean, wrap } from './text.ts';
-import { clock } from './time.ts';
+import { clean } from '../show/text.ts';
+import { wrap } from './text.ts';
+import { clock } from '../show/time.ts';
 
 /** Log lines on standard error: JSON for machines, plain lines for a person at a terminal. */
 export function cliLog(level: Config['log'], meter: Meter): Log {

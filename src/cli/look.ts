@@ -5,7 +5,7 @@ import { type Key, type Values, type Violation, askSome } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { callOf, isClaimed, taskOf } from '../declare/remedy.ts';
 import { planFor } from '../heal/plan.ts';
-import { eachBound } from './bound.ts';
+import { eachBound } from '../ask/each.ts';
 
 /** What an invariant says of the database now: what `evenkeel try` shows. */
 export interface Look {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPool } from '../db/pool.ts';
 import { type Overview, overview } from '../find/overview.ts';
 import type { Meter } from './meter.ts';
-import { grouped } from './text.ts';
+import { grouped } from '../show/text.ts';
 
 /** Keeps the meter up to date until told to end; asks seldom where asking is dear. Nothing where there is no terminal. */
 export async function watch(url: string, meter: Meter, end: AbortSignal): Promise<void> {

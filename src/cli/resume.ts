@@ -4,7 +4,7 @@ import { resumeInvariant, resumeSubject } from '../find/decide.ts';
 import { readHome, settleHome } from '../roster/home.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
-import { subjectNamed } from './subject.ts';
+import { subjectNamed } from '../find/subject.ts';
 
 /** `evenkeel resume <invariant | invariant/key | database>` */
 export async function run(call: Call): Promise<0> {

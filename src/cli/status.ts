@@ -15,8 +15,9 @@ import { printLimits } from './limits.ts';
 import type { Out } from './out.ts';
 import { share } from './progress.ts';
 import { table } from './table.ts';
-import { clean, count, cut, grouped, wrap } from './text.ts';
-import { between, clock, moment, span } from './time.ts';
+import { clean, count, grouped } from '../show/text.ts';
+import { cut, wrap } from './text.ts';
+import { between, clock, moment, span } from '../show/time.ts';
 
 /** `evenkeel status [name]` */
 export async function run({ args: [name], given, config, out }: Call): Promise<0 | 1> {

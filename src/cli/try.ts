@@ -10,8 +10,10 @@ import { withPool } from './database.ts';
 import { type Example, type Look, type Write, lookAt } from './look.ts';
 import { Meter } from './meter.ts';
 import { isEmpty, writeStarter } from './starter.ts';
-import { clean, count, cut, grouped, wrap } from './text.ts';
-import { type Shown, difference } from './values.ts';
+import { clean, count, grouped } from '../show/text.ts';
+import { cut, wrap } from './text.ts';
+import { difference } from '../show/values.ts';
+import type { Shown } from './values.ts';
 
 /** `evenkeel try [file]` */
 export async function run(call: Call): Promise<0 | 1> {

@@ -6,8 +6,9 @@ import { byWhom } from './by.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { idsOf } from './numbers.ts';
-import { clean, count, wrap } from './text.ts';
-import { since } from './time.ts';
+import { clean, count } from '../show/text.ts';
+import { wrap } from './text.ts';
+import { since } from './since.ts';
 
 /** `evenkeel undo` */
 export async function run(call: Call): Promise<0 | 1> {

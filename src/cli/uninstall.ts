@@ -6,7 +6,7 @@ import { dropDdl } from '../watch/capture/trigger/ddl.ts';
 import type { Call } from './commands.ts';
 import { withPool } from './database.ts';
 import { applySteps } from './ddl.ts';
-import { count } from './text.ts';
+import { count } from '../show/text.ts';
 
 /** `evenkeel uninstall --yes` */
 export async function run({ given, config, out }: Call): Promise<0> {

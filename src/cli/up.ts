@@ -8,11 +8,12 @@ import type { Log } from '../log.ts';
 import { keepSmall } from '../memory.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
-import { translate } from './fail.ts';
+import { translate } from '../db/translate.ts';
 import { cliLog } from './log.ts';
 import { Meter } from './meter.ts';
 import { watch } from './progress.ts';
-import { count, wrap } from './text.ts';
+import { count } from '../show/text.ts';
+import { wrap } from './text.ts';
 
 /** `evenkeel up`: everything, until it is told to stop. */
 export async function run(call: Call): Promise<0 | 1> {

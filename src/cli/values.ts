@@ -1,51 +1,23 @@
-import type { Key, Values } from '../ask/ask.ts';
-import { clean, cut, pad, width } from './text.ts';
+import type { Key } from '../ask/ask.ts';
+import { clean } from '../show/text.ts';
+import { type Change, Mask, hidden } from '../show/values.ts';
+import { cut, pad, width } from './text.ts';
 
-/** A value that nobody is shown. */
-const hidden = '***';
-
-/** A column that changes: as text, null for NULL, undefined where there is no such row or column. */
-export interface Change {
-  readonly column: string;
-  readonly from: string | null | undefined;
-  readonly to: string | null | undefined;
-}
-
-/**
- * How values of rows leave this process: those of `EVENKEEL_SECRET_COLUMNS` masked, everywhere; for eyes also cut, and made
- * harmless.
- */
-export class Shown {
-  readonly #secret: ReadonlySet<string>;
+/** The same for eyes at a terminal: also cut, and made harmless. */
+export class Shown extends Mask {
   readonly #columns: number;
 
   /** @param columns of the terminal */
   constructor(secret: readonly string[], columns: number) {
-    this.#secret = new Set(secret);
+    super(secret);
     this.#columns = columns;
-  }
-
-  /** For programs: NULL stays NULL, so that it can be told from a value. */
-  mask<T extends Values | null>(values: T): T {
-    if (values === null) return values;
-    return Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, this.#one(name, value)]),
-    ) as unknown as T;
-  }
-
-  maskKey(key: Key, names: readonly string[]): Key {
-    return key.map((part, i) => this.#one(names[i] ?? '', part));
-  }
-
-  #one(name: string, value: string | null): string | null {
-    return value !== null && this.#secret.has(name) ? hidden : value;
   }
 
   /** One value for eyes, at most so many columns wide. */
   value(name: string, value: string | null | undefined, most = 30): string {
     if (value === null) return 'NULL';
     if (value === undefined) return '·';
-    if (this.#secret.has(name)) return hidden;
+    if (this.hides(name)) return hidden;
     // A text that could be read as something else is put in quotes.
     const plain = cut(clean(value), most);
     return value === '' || value === 'NULL' || value === '·' || value.trim() !== value ? `'${plain}'` : plain;
@@ -73,15 +45,3 @@ export class Shown {
   }
 }
 const most = 8;
-
-/** What became, or would become, of a row: only what differs, unless the row comes or goes. */
-export function difference(before: Values | null, after: Values | null): Change[] {
-  if (before === null)
-    return Object.entries(after ?? {}).map(([column, to]) => ({ column, from: undefined, to }));
-  if (after === null)
-    return Object.entries(before).map(([column, from]) => ({ column, from, to: undefined }));
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return names
-    .map(column => ({ column, from: before[column], to: after[column] }))
-    .filter(({ from, to }) => from !== to);
-}

@@ -1,15 +1,15 @@
-import { attempt } from '../declare/fault.ts';
-import { remedies } from '../declare/heal.ts';
 import { unknownInvariant } from '../find/overview.ts';
 import { type Listed, listViolations } from '../find/list.ts';
 import type { Call } from './commands.ts';
-import { causeText } from './cause.ts';
+import { causeText } from '../show/cause.ts';
 import { withPool } from './database.ts';
 import { idOf, limitOf } from './numbers.ts';
 import type { Out } from './out.ts';
-import { clean, count, wrap } from './text.ts';
-import { between } from './time.ts';
-import { type Change, type Shown, difference } from './values.ts';
+import { clean, count } from '../show/text.ts';
+import { wrap } from './text.ts';
+import { between } from '../show/time.ts';
+import { changesOf } from '../show/change.ts';
+import type { Shown } from './values.ts';
 
 /** `evenkeel violations` */
 export async function run({ given, config, out, shown }: Call): Promise<0 | 1> {
@@ -56,21 +56,6 @@ function card(one: Listed, at: Date, shown: Shown, out: Out): string[] {
   }
   if (one.reason !== null) lines.push(...wrap(clean(one.reason), out.columns - 4).map(part => `    ${part}`));
   return lines;
-}
-
-/** What is → what should be; of a `broken` query only what `set` would write, its other columns are evidence. */
-function changesOf({ kind, evidence, wanted, heal }: Listed): Change[] {
-  if (kind === 'missing') return difference(null, wanted);
-  if (kind === 'extra') return difference(evidence, null);
-  if (kind === 'differs') return difference(evidence, wanted);
-  const set = attempt(() => remedies(heal));
-  const named = 'value' in set ? set.value.find(remedy => remedy.do === 'set')?.columns : undefined;
-  const isSet = (column: string) => named === 'all' || named?.includes(column);
-  return Object.entries(wanted).map(([column, to]) => ({
-    column,
-    from: isSet(column) && evidence[column] !== to ? evidence[column] : undefined,
-    to,
-  }));
 }
 
 function stateText({ state, dueAt, attempts, heal, decidedBy }: Listed, at: Date): string {

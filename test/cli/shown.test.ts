@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import { clean, cut, width, wrap } from '../../src/cli/text.ts';
-import { span } from '../../src/cli/time.ts';
-import { Shown, difference } from '../../src/cli/values.ts';
+import { cut, width, wrap } from '../../src/cli/text.ts';
+import { Shown } from '../../src/cli/values.ts';
+import { clean } from '../../src/show/text.ts';
+import { span } from '../../src/show/time.ts';
+import { difference } from '../../src/show/values.ts';
 import { freshDatabase } from '../support/database.ts';
 import { evenkeel, folder } from './run.ts';
 

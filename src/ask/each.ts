@@ -1,8 +1,8 @@
 import { type Tx, isDown, quote } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import { EvenkeelError } from '../errors.ts';
-import { type Bound, bind, searchPath } from '../ask/bind.ts';
-import { translate } from './fail.ts';
+import { type Bound, bind, searchPath } from './bind.ts';
+import { translate } from '../db/translate.ts';
 
 /** The schemas that unqualified names mean for this role, pinned for the rest of this transaction. */
 export async function pinSchemas(tx: Tx): Promise<string[]> {

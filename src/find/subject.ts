@@ -1,7 +1,7 @@
 import { type Pool, sqlState, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Key } from '../ask/ask.ts';
-import { unknownInvariant } from '../find/overview.ts';
+import { unknownInvariant } from './overview.ts';
 
 /** What a person names in `hold` and `resume`: an invariant, or one of its subjects. */
 export interface Named {

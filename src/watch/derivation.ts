@@ -4,9 +4,9 @@ import { type Key, askKeys } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import { type Costs, type Plan, balances, form, planOf } from '../ask/cost.ts';
 import { byKeys, nextKey, whole } from '../ask/question.ts';
-import { type Unfollowed, capturePlan, unfollowed } from '../watch/capture/plan.ts';
-import { spell } from '../watch/scope/condition.ts';
-import type { Path } from '../watch/scope/derive.ts';
+import { type Unfollowed, capturePlan, unfollowed } from './capture/plan.ts';
+import { spell } from './scope/condition.ts';
+import type { Path } from './scope/derive.ts';
 
 /** How an invariant is watched: what `evenkeel explain` shows. */
 export interface Derivation {
