@@ -39,6 +39,8 @@ export function assemble(url: string, provider: string): Crew {
     EVENKEEL_SWEEP_DUTY: '0.8',
     EVENKEEL_SWEEP_PAUSE: '100ms',
     EVENKEEL_LOG: 'quiet',
+    // The show serves it: its workers come and go.
+    EVENKEEL_WEB: 'off',
   };
 
   function hire(invariants: string): Worker {

@@ -6,6 +6,7 @@ import { flood } from './acts/flood.ts';
 import { killed } from './acts/killed.ts';
 import { undone } from './acts/undone.ts';
 import { assemble } from './crew.ts';
+import { openDashboard } from './dashboard.ts';
 import { invariants } from './folders.ts';
 import { gremlin as wake } from './gremlin/gremlin.ts';
 import { startJudge } from './judge/judge.ts';
@@ -42,6 +43,10 @@ export async function perform(
     const crew = assemble(town.url, town.provider.url);
     ending.unshift(() => crew.dismissAll());
     crew.hire(folder);
+    let beside = () => ({ with: 0, without: 0, history: [] as { with: number; without: number }[] });
+    const web = await openDashboard(town.url, folder, () => beside());
+    ending.unshift(() => web.stop());
+    if (web.url !== undefined) screen.say(`The dashboard: ${web.url}`);
     const shelf = await lookAround(town.watched);
     const traffic = startTraffic(town, shelf, { lanes: 3, pauseMs: 100 });
     ending.unshift(() => traffic.stop());
@@ -55,7 +60,8 @@ export async function perform(
     const judge = startJudge(town.watched, town.truth);
     ending.unshift(() => judge.stop());
     judge.onHeal((entry, faults) => screen.say(tell(entry, faults, screen.paint)));
-    const score = startScore({ town, judge, traffic, screen, restMs: json ? 5000 : 700 });
+    const score = startScore({ town, judge, traffic, screen, restMs: json ? 5000 : 700, dashboard: web.url });
+    beside = score.beside;
     ending.unshift(() => score.stop());
     const stage: Stage = { town, crew, gremlin, judge, screen, invariants: folder, closing: closing.signal };
 

@@ -13,16 +13,18 @@ export interface Setting<T = unknown> {
   readonly meaning: string;
   /** @throws Fault saying what is wrong, without the value */
   readonly parse: (text: string) => T;
-  /** Its value may hold a password: print it through `masked` only. */
-  readonly secret?: boolean;
+  /** Its value may hold a password, and is printed through `masked` only; or is one as a whole, and never printed. */
+  readonly secret?: Secret;
 }
+
+type Secret = boolean | 'whole';
 
 const setting = <T>(
   name: string,
   otherwise: string,
   parse: (text: string) => T,
   meaning: string,
-  secret = false,
+  secret: Secret = false,
 ): Setting<T> => ({ name, default: otherwise, meaning, parse, secret });
 
 export const settings = {
@@ -121,7 +123,33 @@ export const settings = {
     'EVENKEEL_SECRET_COLUMNS',
     '',
     text => (text === '' ? [] : columns(text)),
-    'columns, separated by commas, whose values are masked on the terminal, in logs and in alerts',
+    'columns, separated by commas, whose values are masked on the terminal, in the dashboard, in logs and in alerts',
+  ),
+  web: setting(
+    'EVENKEEL_WEB',
+    '127.0.0.1:4600',
+    webAddress,
+    'where `up` serves the dashboard and the metrics, as `host:port`, or `off`; beyond this machine only with EVENKEEL_TOKEN',
+  ),
+  webNames: setting(
+    'EVENKEEL_WEB_NAMES',
+    '',
+    names,
+    'names, separated by commas, under which browsers reach the dashboard, where a proxy stands before it',
+  ),
+  token: setting(
+    'EVENKEEL_TOKEN',
+    '',
+    optional(token),
+    'what one has to know to see the dashboard and to decide there',
+    'whole',
+  ),
+  readToken: setting(
+    'EVENKEEL_READ_TOKEN',
+    '',
+    optional(token),
+    'what one has to know only to see it, and to read the metrics',
+    'whole',
   ),
 } as const satisfies Record<string, Setting>;
 
@@ -154,7 +182,7 @@ export function readConfig(
         flag === undefined
           ? name
           : `--${key.replace(/Ms$/, '').replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`;
-      wrong(`${called}=${secret ? masked(text) : text}: ${tried.fault.message}`, tried.fault.hint);
+      wrong(`${called}=${fit(text, secret)}: ${tried.fault.message}`, tried.fault.hint);
     }
   }
   const config = values as Config;
@@ -162,6 +190,12 @@ export function readConfig(
     wrong(
       `${settings.pool.name}=${config.pool}: ${config.healers} healers need at least ${2 * config.healers + 2}`,
       'A healer may look from a second connection; beside them one sweeps, and one keeps the lease alive.',
+    );
+  }
+  if (config.readToken !== undefined && (config.token === undefined || config.token === config.readToken)) {
+    wrong(
+      `${settings.readToken.name}=***: it needs ${settings.token.name} beside it, and a different one`,
+      'Without it everybody on this machine may decide.',
     );
   }
   if (errors.length > 1) throw new EvenkeelErrors(errors);
@@ -181,9 +215,14 @@ export function printable(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     entries().map(([key, { secret }]) => {
       const value: unknown = config[key];
-      return [key, secret && typeof value === 'string' ? masked(value) : value];
+      return [key, typeof value === 'string' ? fit(value, secret) : value];
     }),
   );
+}
+
+function fit(value: string, secret: Secret = false): string {
+  if (secret === 'whole') return '***';
+  return secret ? masked(value) : value;
 }
 
 /**
@@ -220,7 +259,7 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): Evenke
           ).replace("'", `'${prefix}`);
       return new EvenkeelError(
         'bad-setting',
-        `${name}=${masked(value ?? '')}: there is no such setting${meant}`,
+        `${name}=${/tok/i.test(name) ? '***' : masked(value ?? '')}: there is no such setting${meant}`,
       );
     });
 }
@@ -276,6 +315,28 @@ function brokerUrl(text: string): string {
     });
   }
   return parsed(text);
+}
+
+function webAddress(text: string): { readonly host: string; readonly port: number } | undefined {
+  if (text === 'off') return undefined;
+  const [, six, host = six, port = ''] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return { host: host.toLowerCase(), port: Number(port) };
+  throw new Fault('expected host:port, or off', {
+    hint: 'For example 127.0.0.1:4600, 0.0.0.0:4600 or [::1]:4600.',
+  });
+}
+
+function names(text: string): string[] {
+  const all = text === '' ? [] : text.split(',').map(name => name.trim().toLowerCase());
+  if (all.every(name => /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name))) return all;
+  throw new Fault('expected names of hosts, without ports', { hint: 'For example evenkeel.example.org.' });
+}
+
+function token(text: string): string {
+  if (/^[\x21-\x7e]{16,200}$/.test(text)) return text;
+  throw new Fault('expected 16 to 200 characters without spaces', {
+    hint: 'For example what `openssl rand -hex 24` prints.',
+  });
 }
 
 function webUrl(text: string): string {

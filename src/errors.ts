@@ -71,6 +71,10 @@ export const errors = {
     hint: 'Install what the broker takes: amqplib for amqp://, ioredis for redis://.',
     retry: false,
   },
+  'no-token': {
+    hint: 'Set EVENKEEL_TOKEN, or let EVENKEEL_WEB be 127.0.0.1:4600, or off.',
+    retry: false,
+  },
   'bad-setting': { hint: 'See the table of environment variables in the README.', retry: false },
   'busy-elsewhere': {
     hint: 'Stop the other process, or wait: its sweeps count as much as this one.',

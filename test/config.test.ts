@@ -35,6 +35,10 @@ describe('settings', () => {
       repeats: 10,
       log: 'info',
       secretColumns: [],
+      web: { host: '127.0.0.1', port: 4600 },
+      webNames: [],
+      token: undefined,
+      readToken: undefined,
     });
   });
 
@@ -96,9 +100,24 @@ describe('what is wrong with a setting', () => {
     ['EVENKEEL_LOG', 'debgu', "expected quiet or info or debug, found 'debgu'; did you mean 'debug'?"],
     ['EVENKEEL_SECRET_COLUMNS', 'a b', "expected a comma or the end, found 'b'"],
     ['EVENKEEL_ALERT_URL', 'slack', 'expected a URL that begins with https://'],
+    ['EVENKEEL_WEB', '4600', 'expected host:port, or off'],
+    ['EVENKEEL_WEB', '127.0.0.1:99999', 'expected host:port, or off'],
+    ['EVENKEEL_WEB_NAMES', 'https://x', 'expected names of hosts, without ports'],
     ['DATABASE_URL', 'mydb', 'expected a URL that begins with postgres://'],
   ])('%s=%s', (name, value, message) => {
     expect(told({ [name]: value })).toEqual([`${name}=${value}: ${message}`]);
+  });
+
+  it('never shows a token', () => {
+    expect(told({ EVENKEEL_TOKEN: 'short' })).toEqual([
+      'EVENKEEL_TOKEN=***: expected 16 to 200 characters without spaces',
+    ]);
+    expect(told({ EVENKEEL_TOKN: 'secret' })[0]).toMatch(/^EVENKEEL_TOKN=\*\*\*: .*'EVENKEEL_TOKEN'/);
+    const one = 'a-token-of-sixteen';
+    expect(told({ EVENKEEL_READ_TOKEN: one })).toHaveLength(1);
+    expect(told({ EVENKEEL_READ_TOKEN: one, EVENKEEL_TOKEN: one })).toHaveLength(1);
+    const config = readConfig({ EVENKEEL_TOKEN: one });
+    expect(inspect(config) + JSON.stringify(config)).not.toContain(one);
   });
 
   it('is told all at once', () => {

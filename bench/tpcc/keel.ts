@@ -33,6 +33,7 @@ export async function keel(
     ...more,
     DATABASE_URL: plot.url,
     EVENKEEL_INVARIANTS: invariants,
+    EVENKEEL_WEB: 'off',
   };
   const evenkeel = (...args: string[]) =>
     spawn(process.execPath, [fileURLToPath(new URL('bin/evenkeel.js', root)), ...args], {

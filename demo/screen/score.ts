@@ -16,12 +16,18 @@ interface Watched {
   readonly screen: Screen;
   /** The least pause between two counts; never less than three times what a count takes. */
   readonly restMs: number;
+  /** Where it is; undefined: it is off. */
+  readonly dashboard: string | undefined;
 }
 
-export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
+/** So many counts are kept for the curves. */
+const kept = 300;
+
+export function startScore({ town, judge, traffic, screen, restMs, dashboard }: Watched) {
   const stopped = new AbortController();
   const { paint } = screen;
   let last = 0;
+  const history: { with: number; without: number }[] = [];
 
   async function show(): Promise<void> {
     const [bare, watched] = (await Promise.all([town.bare, town.watched].map(countWrong))).map(sum) as [
@@ -33,6 +39,8 @@ export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
     const arrow = bare > last ? ' ▲' : '';
     last = bare;
     const now = Math.max(0, watched - leftAlone);
+    history.push({ with: now, without: bare });
+    if (history.length > kept) history.shift();
     screen.head([
       ` wrong now — without Evenkeel ${paint.red(paint.bold(`${bare}${arrow}`))} · with ${paint.green(paint.bold(String(now)))}` +
         (leftAlone > 0 ? ` (and ${leftAlone} left alone, as a person asked)` : ''),
@@ -42,7 +50,7 @@ export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
         ` the payment provider allows ${town.provider.perSecond} requests a second just now: ${town.provider.asked} asked, ${town.provider.refused} refused`,
       ),
       paint.dim(
-        ` ${traffic.committed} transactions of traffic in each shop · Ctrl-C ends the show and removes all of it`,
+        ` ${traffic.committed} transactions of traffic in each shop · ${dashboard === undefined ? '' : `watch it at ${dashboard} · `}Ctrl-C ends and removes all of it`,
       ),
     ]);
   }
@@ -56,5 +64,7 @@ export function startScore({ town, judge, traffic, screen, restMs }: Watched) {
     }
   }
   const done = run();
-  return { done, stop: () => (stopped.abort(), done) };
+  /** What the dashboard shows beside it. */
+  const beside = () => ({ ...(history.at(-1) ?? { with: 0, without: 0 }), history });
+  return { done, beside, stop: () => (stopped.abort(), done) };
 }

@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import type { Log } from '../log.ts';
 import type { FlagName, Given } from './flags.ts';
 import type { Out } from './out.ts';
 import type { Shown } from './values.ts';
@@ -10,7 +12,16 @@ export interface Call {
   readonly config: Config;
   readonly out: Out;
   readonly shown: Shown;
+  readonly openWeb: OpenWeb;
 }
+
+/** Serves the dashboard until it is stopped. @throws no-token */
+export type OpenWeb = (options: {
+  readonly config: Config;
+  readonly url: string;
+  readonly invariants: readonly Invariant[];
+  readonly log: Log;
+}) => Promise<{ stop(): Promise<void> }>;
 
 /** What a command's file exports as `run`: gives the exit code. 0 fine, 1 found or failed; 2, wrong use, is thrown. */
 export type Run = (call: Call) => Promise<0 | 1>;
@@ -159,7 +170,7 @@ export const commands: Readonly<Record<string, Command>> = {
         'place.',
     ],
     args: '<invariant | invariant/key | database>',
-    flags: [],
+    flags: ['by'],
     exits: '0: it goes on.',
     load: () => import('./resume.ts'),
   },

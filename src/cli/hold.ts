@@ -10,8 +10,7 @@ export async function run({ args, given, config, out, shown }: Call): Promise<0>
   await withPool(config, async pool => {
     const { invariant, key, columns } = await subjectNamed(pool, args);
     if (key === undefined) {
-      const why = given.why === undefined ? `held by ${by}` : `${given.why} (${by})`;
-      const fresh = await holdInvariant(pool, invariant, why);
+      const fresh = await holdInvariant(pool, invariant, by, given.why);
       if (out.json) out.value({ held: { invariant, key: null }, before: !fresh });
       else
         out.line(

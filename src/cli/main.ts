@@ -1,6 +1,6 @@
 import { type Config, type SettingKey, readConfig } from '../config.ts';
 import { version } from '../version.ts';
-import { commands } from './commands.ts';
+import { type OpenWeb, commands } from './commands.ts';
 import { failure, known, report } from './fail.ts';
 import { type Flag, flags } from './flags.ts';
 import { commandHelp, overview } from './help.ts';
@@ -8,21 +8,22 @@ import { Out } from './out.ts';
 import { type Parsed, parse } from './parse.ts';
 import { Shown } from './values.ts';
 
-// A reader that has seen enough (`| head`) is no error of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-
 /** What no database can mend: how it was called, or set up. */
-const wrongUse: ReadonlySet<string> = new Set(['wrong-use', 'bad-setting', 'no-database']);
+const wrongUse: ReadonlySet<string> = new Set(['wrong-use', 'bad-setting', 'no-database', 'no-token']);
 
-const argv = process.argv.slice(2);
-const code = await main();
-// Standard output may be a pipe that is still being read.
-process.stdout.write('', () => process.exit(code));
+/** Runs what was typed, and ends the process with its exit code. */
+export async function main(argv: readonly string[], openWeb: OpenWeb): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  const code = await called(argv, openWeb);
+  // Standard output may be a pipe that is still being read.
+  process.stdout.write('', () => process.exit(code));
+}
 
-async function main(): Promise<number> {
+async function called(argv: readonly string[], openWeb: OpenWeb): Promise<number> {
   let config: Config | undefined;
   let out = new Out(argv.includes('--json'));
   try {
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     config = readConfig(undefined, settingsOf(parsed));
     const { run } = await command.load();
     const shown = new Shown(config.secretColumns, out.columns);
-    return await run({ given: parsed.given, args: parsed.args, config, out, shown });
+    return await run({ given: parsed.given, args: parsed.args, config, out, shown, openWeb });
   } catch (error) {
     out.note(report(error, config?.databaseUrl, config?.log === 'debug'));
     if (out.json) out.value(failure(error, config?.databaseUrl));

@@ -2,6 +2,7 @@ import type { Pool } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import { resumeInvariant, resumeSubject } from '../find/decide.ts';
 import { readHome, settleHome } from '../roster/home.ts';
+import { byWhom } from './by.ts';
 import type { Call } from './commands.ts';
 import { requireUrl, withPool } from './database.ts';
 import { subjectNamed } from '../find/subject.ts';
@@ -13,10 +14,10 @@ export async function run(call: Call): Promise<0> {
   return 0;
 }
 
-async function named(pool: Pool, { args, out, shown }: Call): Promise<void> {
+async function named(pool: Pool, { args, given, out, shown }: Call): Promise<void> {
   const { invariant, key, columns } = await subjectNamed(pool, args);
   if (key === undefined) {
-    const was = await resumeInvariant(pool, invariant);
+    const was = await resumeInvariant(pool, invariant, byWhom(given));
     if (out.json) out.value({ resumed: { invariant, key: null }, was });
     else
       out.line(
@@ -24,7 +25,7 @@ async function named(pool: Pool, { args, out, shown }: Call): Promise<void> {
       );
     return;
   }
-  await resumeSubject(pool, { invariant, key });
+  await resumeSubject(pool, { invariant, key }, byWhom(given));
   if (out.json) out.value({ resumed: { invariant, key: shown.maskKey(key, columns) }, was: true });
   else out.line(`${invariant} ${shown.key(key, columns)} is healed like any other again`);
 }

@@ -25,6 +25,27 @@ export async function run(call: Call): Promise<0 | 1> {
   const loaded = await loadInvariants(config.invariants);
   for (const path of loaded.passedOver) log.info(`${path} declares no invariant: passed over`);
   const stop = stopSignal(log);
+  // Before the database is reached: while it is waited for, the page says so.
+  const web = call.given.once
+    ? undefined
+    : await call.openWeb({ config, url, invariants: loaded.invariants, log });
+  try {
+    return await keep({ ...call, url, loaded, log, meter, stop });
+  } finally {
+    await web?.stop();
+  }
+}
+
+interface Keeping extends Call {
+  readonly url: string;
+  readonly loaded: Loaded;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly stop: AbortSignal;
+}
+
+async function keep({ url, loaded, log, meter, stop, ...call }: Keeping): Promise<0 | 1> {
+  const { config } = call;
   const engine = await reach(call, url, loaded, log, stop);
   if (!engine) return 0;
   log.info(

@@ -1,6 +1,7 @@
 import { type Pool, type Tx, transaction } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import type { Key } from '../ask/ask.ts';
+import { noteDecision } from './decision.ts';
 import { hold } from './flood.ts';
 import { unknownInvariant } from './overview.ts';
 
@@ -23,29 +24,53 @@ export interface Approval {
 
 /** Says yes to violations: healed even where their invariant observes. Ids are the ledger's. */
 export async function approve(pool: Pool, ids: readonly string[], by: string): Promise<Approval> {
+  return transaction(pool, limits, tx => say(tx, ids, by));
+}
+
+/** The same for all of an invariant that were listed by then, as far as a person may approve them. @throws no-such */
+export async function approveAll(pool: Pool, name: string, upTo: string, by: string): Promise<Approval> {
   return transaction(pool, limits, async tx => {
-    const { rows } = await tx.query<Candidate>(
-      `select v.id, v.invariant, v.key, v.state, coalesce(i.heal, '') as heal, coalesce(i.key, '{}') as "keyColumns"
+    await requireInvariant(tx, pool, name);
+    const { rows } = await tx.query<{ id: string }>(
+      `select id from evenkeel.violation
+        where invariant = $1 and id <= $2 and state in ('open', 'claimed', 'parked') order by id`,
+      [name, upTo],
+    );
+    return say(
+      tx,
+      rows.map(({ id }) => id),
+      by,
+    );
+  });
+}
+
+async function say(tx: Tx, ids: readonly string[], by: string): Promise<Approval> {
+  const { rows } = await tx.query<Candidate>(
+    `select v.id, v.invariant, v.key, v.state, coalesce(i.heal, '') as heal, coalesce(i.key, '{}') as "keyColumns"
          from evenkeel.violation v left join evenkeel.invariant i on i.name = v.invariant
         where v.id = any($1) order by v.id for update of v`,
-      [ids],
-    );
-    const found = new Map(rows.map(row => [row.id, row]));
-    const refused = ids.flatMap(id => {
-      const why = whyNot(found.get(id));
-      return why === undefined ? [] : [{ id, why }];
-    });
-    const yes = rows.filter(row => whyNot(row) === undefined);
-    await tx.query(
-      `update evenkeel.violation set state = 'approved', decided_by = $2, due_at = clock_timestamp(), attempts = 0,
-              reason = null where id = any($1)`,
-      [yes.map(({ id }) => id), by],
-    );
-    return {
-      approved: yes.map(({ id, invariant, key, keyColumns }) => ({ id, invariant, key, keyColumns })),
-      refused,
-    };
+    [ids],
+  );
+  const found = new Map(rows.map(row => [row.id, row]));
+  const refused = ids.flatMap(id => {
+    const why = whyNot(found.get(id));
+    return why === undefined ? [] : [{ id, why }];
   });
+  const yes = rows.filter(row => whyNot(row) === undefined);
+  await tx.query(
+    `update evenkeel.violation set state = 'approved', decided_by = $2, due_at = clock_timestamp(), attempts = 0,
+              reason = null where id = any($1)`,
+    [yes.map(({ id }) => id), by],
+  );
+  for (const invariant of new Set(yes.map(row => row.invariant))) {
+    const own = yes.filter(row => row.invariant === invariant);
+    const key = own.length === 1 ? own[0]?.key : undefined;
+    await noteDecision(tx, { by, what: 'approve', invariant, count: own.length, ...(key ? { key } : {}) });
+  }
+  return {
+    approved: yes.map(({ id, invariant, key, keyColumns }) => ({ id, invariant, key, keyColumns })),
+    refused,
+  };
 }
 
 interface Candidate extends Subject {
@@ -63,11 +88,18 @@ function whyNot(row: Candidate | undefined): string | undefined {
 }
 
 /** The invariant observes until a person says resume; false: it did already. @throws no-such */
-export async function holdInvariant(pool: Pool, name: string, why: string): Promise<boolean> {
+export async function holdInvariant(
+  pool: Pool,
+  name: string,
+  by: string,
+  why: string | undefined,
+): Promise<boolean> {
   return transaction(pool, limits, async tx => {
     await requireInvariant(tx, pool, name);
     await betweenHeals(tx);
-    return hold(tx, name, why);
+    const fresh = await hold(tx, name, why === undefined ? `held by ${by}` : `${why} (${by})`);
+    if (fresh) await noteDecision(tx, { by, what: 'hold', invariant: name, why: why ?? null });
+    return fresh;
   });
 }
 
@@ -87,6 +119,7 @@ export async function holdSubject(pool: Pool, { invariant, key }: Subject, by: s
         where invariant = $1 and key = $2`,
       [invariant, key, by],
     );
+    await noteDecision(tx, { by, what: 'hold', invariant, key });
   });
 }
 
@@ -95,7 +128,7 @@ export async function holdSubject(pool: Pool, { invariant, key }: Subject, by: s
  * what held it must not hold it again for the same rows. False: nothing held it.
  * @throws no-such
  */
-export async function resumeInvariant(pool: Pool, name: string): Promise<boolean> {
+export async function resumeInvariant(pool: Pool, name: string, by: string): Promise<boolean> {
   return transaction(pool, limits, async tx => {
     await requireInvariant(tx, pool, name);
     const { rows } = await tx.query<{ held: boolean }>(
@@ -114,12 +147,22 @@ export async function resumeInvariant(pool: Pool, name: string): Promise<boolean
         [name],
       );
     }
+    await noteDecision(tx, { by, what: 'resume', invariant: name });
     return held;
   });
 }
 
+/** Every row is looked at anew, as soon as the running pass is over. @throws no-such */
+export async function sweepNow(pool: Pool, name: string, by: string): Promise<void> {
+  await transaction(pool, limits, async tx => {
+    await requireInvariant(tx, pool, name);
+    await tx.query('update evenkeel.invariant set next_pass_at = clock_timestamp() where name = $1', [name]);
+    await noteDecision(tx, { by, what: 'sweep', invariant: name });
+  });
+}
+
 /** The subject is healed like any other again, from now on; its attempts begin anew. @throws no-such */
-export async function resumeSubject(pool: Pool, { invariant, key }: Subject): Promise<void> {
+export async function resumeSubject(pool: Pool, { invariant, key }: Subject, by: string): Promise<void> {
   await transaction(pool, limits, async tx => {
     const left = await tx.query('delete from evenkeel.leave where invariant = $1 and key = $2', [
       invariant,
@@ -131,7 +174,10 @@ export async function resumeSubject(pool: Pool, { invariant, key }: Subject): Pr
         where invariant = $1 and key = $2 and state in ('undone', 'held', 'parked')`,
       [invariant, key],
     );
-    if ((left.rowCount ?? 0) + (opened.rowCount ?? 0) > 0) return;
+    if ((left.rowCount ?? 0) + (opened.rowCount ?? 0) > 0) {
+      await noteDecision(tx, { by, what: 'resume', invariant, key });
+      return;
+    }
     await requireInvariant(tx, pool, invariant);
     throw new EvenkeelError('no-such', `nothing holds this subject of ${invariant}`, {
       hint: 'Run `evenkeel violations` to see which are undone, held or parked.',

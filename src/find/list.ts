@@ -28,6 +28,9 @@ export interface Listed {
 
 export interface ViolationFilter {
   readonly invariant?: string | undefined;
+  readonly states?: readonly State[] | undefined;
+  /** Long values are cut, in the database. */
+  readonly brief?: boolean;
   /** Only those with a smaller id: the page after the one that ended there. */
   readonly before?: string | undefined;
   readonly limit: number;
@@ -38,14 +41,17 @@ export async function listViolations(
   pool: Pool,
   filter: ViolationFilter,
 ): Promise<{ violations: Listed[]; next: string | undefined }> {
+  const image = (name: string) => (filter.brief ? `evenkeel.brief(v.${name}) as ${name}` : `v.${name}`);
   const { rows } = await pool.query<Listed>(
-    `select v.id, v.invariant, v.key, coalesce(i.key, '{}') as "keyColumns", v.state, v.kind, v.evidence, v.wanted,
+    `select v.id, v.invariant, v.key, coalesce(i.key, '{}') as "keyColumns", v.state, v.kind,
+            ${image('evidence')}, ${image('wanted')},
             coalesce(i.heal, '') as heal, v.opened_at as "openedAt", v.due_at as "dueAt", v.attempts, v.reason,
             v.decided_by as "decidedBy", v.cause
        from evenkeel.violation v left join evenkeel.invariant i on i.name = v.invariant
       where ($1::text is null or v.invariant = $1) and ($2::bigint is null or v.id < $2)
-      order by v.id desc limit $3`,
-    [filter.invariant ?? null, filter.before ?? null, filter.limit + 1],
+        and ($3::text[] is null or v.state = any($3))
+      order by v.id desc limit $4`,
+    [filter.invariant ?? null, filter.before ?? null, filter.states ?? null, filter.limit + 1],
   );
   const violations = rows.slice(0, filter.limit);
   return { violations, next: rows.length > filter.limit ? violations.at(-1)?.id : undefined };

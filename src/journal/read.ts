@@ -38,9 +38,12 @@ export interface JournalFilter {
   /** Of the row that was written, or of the violation. */
   readonly key?: Key | undefined;
   readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
   /** Only entries with a smaller id: the page after the one that ended there. */
   readonly before?: string | undefined;
   readonly limit: number;
+  /** Long values are cut, in the database. */
+  readonly brief?: boolean;
 }
 
 /**
@@ -51,22 +54,26 @@ export async function readJournal(
   pool: Pool,
   filter: JournalFilter,
 ): Promise<{ entries: Told[]; next: string | undefined }> {
+  const image = (name: string) => (filter.brief ? `evenkeel.brief(${name}) as ${name}` : name);
+  const from = filter.since ? 'and id >= (select evenkeel.entries_since($4))' : '';
   const { rows } = await pool.query<Told>(
-    `select id, at, xid::text, invariant, action, table_name as table, key, key_columns as "keyColumns", before, after,
+    // Entries of that time begin at an id that is found by halving: reading up to them may mean reading them all.
+    `select id, at, xid::text, invariant, action, table_name as table, key, key_columns as "keyColumns", ${image('before')}, ${image('after')},
             subject, opened_at as "openedAt", cause, decided_by as "decidedBy", because_of as "becauseOf", unchecked, undoes,
             undone_by as "undoneBy",
             coalesce((select i.key from evenkeel.invariant i where i.name = e.invariant), '{}') as "subjectColumns"
        from evenkeel.entry e
       where ($1::text is null or invariant = $1) and ($2::text[] is null or table_name = any($2))
         and ($3::text[] is null or key = $3 or subject = $3) and ($4::timestamptz is null or at >= $4)
-        and ($5::bigint is null or id < $5)
-      order by id desc limit $6`,
+        and ($5::bigint is null or id < $5) and ($6::timestamptz is null or at < $6) ${from}
+      order by id desc limit $7`,
     [
       filter.invariant ?? null,
       filter.table === undefined ? null : await names(pool, filter.table),
       filter.key ?? null,
       filter.since ?? null,
       filter.before ?? null,
+      filter.until ?? null,
       filter.limit + 1,
     ],
   );

@@ -49,7 +49,7 @@ export async function start({ url, cwd = root, env = {} }: Where, ...args: strin
   await built();
   const child = spawn(process.execPath, [join(root, 'bin/evenkeel.js'), ...args], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', ...(url === undefined ? {} : { DATABASE_URL: url }), ...env },
+    env: { PATH: process.env['PATH'] ?? '', EVENKEEL_WEB: 'off', ...(url === undefined ? {} : { DATABASE_URL: url }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -101,7 +101,7 @@ async function make(): Promise<void> {
 }
 
 async function isFresh(): Promise<boolean> {
-  const compiled = await stat(join(root, 'dist/src/cli/main.js')).catch(() => undefined);
+  const compiled = await stat(join(root, 'dist/src/main.js')).catch(() => undefined);
   if (!compiled) return false;
   for (const entry of await readdir(join(root, 'src'), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

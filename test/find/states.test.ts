@@ -56,7 +56,7 @@ test('the ledger goes every way that is listed, and no other', async () => {
   await observing.once();
   await wrong('4');
   await observing.once();
-  await resumeSubject(db.pool, key(4));
+  await resumeSubject(db.pool, key(4), 'ann');
   await observing.once();
 
   // open → none by healing; undone, and back
@@ -71,7 +71,7 @@ test('the ledger goes every way that is listed, and no other', async () => {
   await healing.once();
   await right('5');
   await healing.once();
-  await resumeSubject(db.pool, key(6));
+  await resumeSubject(db.pool, key(6), 'ann');
   await healing.once();
 
   // A heal that fails: open → open, open → parked; parked → approved → approved → parked → open, → held, → none
@@ -93,7 +93,7 @@ test('the ledger goes every way that is listed, and no other', async () => {
     await due(`state = 'approved'`);
     await healing.once();
   }
-  await resumeSubject(db.pool, key(7));
+  await resumeSubject(db.pool, key(7), 'ann');
   await holdSubject(db.pool, key(8), 'ann');
   await quietly('update t set b = 18 where id = 9');
   await healing.once();

@@ -49,7 +49,7 @@ test('N rows an hour are healed, then the invariant is held and a person told; r
   const why = 'its guard of 5/hour is used up';
   expect(await held(db)).toEqual([{ held: true, why }]);
   expect(await alerts(db)).toEqual([{ kind: 'held', text: `doubled is held: ${why}` }]);
-  expect(await resumeInvariant(db.pool, 'doubled')).toBe(true);
+  expect(await resumeInvariant(db.pool, 'doubled', 'ann')).toBe(true);
   await healAll();
   expect([await wrongRows(db), await entries(db)]).toEqual([2, 10]);
   expect(await held(db)).toEqual([{ held: true, why }]);
@@ -137,7 +137,7 @@ test('what resume let through is not held for the same rows again', async () => 
   const db = await tableOf(300, 100);
   const keel = keelOn(db, healing('100000/hour'));
   await keel.once();
-  await resumeInvariant(db.pool, 'doubled');
+  await resumeInvariant(db.pool, 'doubled', 'ann');
   await keel.once();
   expect([await wrongRows(db), await entries(db)]).toEqual([0, 100]);
 });

@@ -1,0 +1,100 @@
+import type { Server } from 'node:http';
+import { once } from 'node:events';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Config } from '../config.ts';
+import { createPool } from '../db/pool.ts';
+import type { Invariant } from '../declare/invariant.ts';
+import type { Log } from '../log.ts';
+import { Mask } from '../show/values.ts';
+import { Access } from './access.ts';
+import { createApp } from './app.ts';
+import { Live } from './live.ts';
+import { Measures } from './metrics.ts';
+import type { Beside } from './page.ts';
+import { Reasoning } from './reasoning.ts';
+
+export interface WebOptions {
+  readonly config: Config;
+  /** Of the database. */
+  readonly url: string;
+  /** As this process carries them: their SQL is shown. */
+  readonly invariants: readonly Invariant[];
+  readonly log: Log;
+  readonly beside?: () => Beside;
+}
+
+export interface Web {
+  /** Where it is served; undefined: it is off. */
+  readonly url: string | undefined;
+  stop(): Promise<void>;
+}
+
+/** Connections of the dashboard, beside those of the engine: it must not take one from a heal. */
+const connections = 4;
+/** So many ports are tried after the one that is set. */
+const ports = 20;
+
+/**
+ * Serves the dashboard and the metrics. All that it shows is in the database; it needs no engine in its process.
+ * @throws no-token
+ */
+export async function openWeb({ config, url, invariants, log, beside }: WebOptions): Promise<Web> {
+  if (!config.web) return { url: undefined, stop: async () => undefined };
+  const { host, port } = config.web;
+  const access = new Access(config, host);
+  const pool = createPool(url, connections);
+  const live = new Live(pool);
+  const ground = {
+    pool,
+    mask: new Mask(config.secretColumns),
+    invariants,
+    reasoning: new Reasoning(pool, invariants),
+    beside,
+  };
+  let bound = port;
+  const app = createApp({
+    ground,
+    access,
+    live,
+    measures: new Measures(pool),
+    log,
+    cookie: () => `evenkeel-${bound}`,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  // Headers of a request that never ends hold nobody up.
+  server.headersTimeout = 10_000;
+  const found = await listen(server, host, port);
+  if (found === undefined) {
+    log.warn(`no dashboard: ports ${port} to ${port + ports} of ${host} are taken`);
+    await pool.end();
+    return { url: undefined, stop: async () => undefined };
+  }
+  bound = found;
+  if (port !== 0 && bound !== port) log.warn(`port ${port} is taken: the dashboard is on ${bound}`);
+  const at = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+  log.info(`dashboard: ${at}`);
+  return {
+    url: at,
+    async stop() {
+      live.stop();
+      server.close();
+      server.closeAllConnections();
+      await pool.end();
+    },
+  };
+}
+
+/** The port that was free; undefined: none. Errors other than a taken port are not ours to mend. */
+async function listen(server: Server, host: string, first: number): Promise<number | undefined> {
+  for (let port = first; port <= first + ports && port <= 65_535; port++) {
+    try {
+      server.listen(port, host);
+      await once(server, 'listening');
+      server.unref();
+      return (server.address() as { port: number }).port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
+  return undefined;
+}
