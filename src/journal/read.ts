@@ -1,4 +1,4 @@
-import type { Pool } from '../db/pool.ts';
+import { type Pool, sqlState } from '../db/pool.ts';
 import type { Key, Values } from '../ask/ask.ts';
 import type { Caused } from '../find/ledger.ts';
 import type { Draft } from './record.ts';
@@ -83,10 +83,16 @@ export async function readJournal(
 
 /** How the journal may call this table: as Postgres resolves it now, or as written where it is gone. */
 async function names(pool: Pool, table: string): Promise<string[]> {
-  const { rows } = await pool.query<{ name: string }>(
-    `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name
+  const found = await pool
+    .query<{ name: string }>(
+      `select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`,
-    [table],
-  );
-  return [...rows.map(row => row.name), table, `public.${table}`];
+      [table],
+    )
+    .catch((error: unknown) => {
+      // No name of a table at all, or one of another database.
+      if (/^(42601|42602|0A000|22)/.test(sqlState(error) ?? '')) return { rows: [] };
+      throw error;
+    });
+  return [...found.rows.map(row => row.name), table, `public.${table}`];
 }

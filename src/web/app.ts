@@ -77,7 +77,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
     });
   }
 
-  app.use(bodyLimit({ maxSize: 1_000_000 }));
+  app.use(bodyLimit({ maxSize: 1_000_000, onError: c => c.text('That is too much.\n', 413) }));
 
   app.get('/sign-in', c => show(c, signInPage(c.req.query('to') ?? '/', undefined), undefined));
   app.post('/sign-in', async c => {

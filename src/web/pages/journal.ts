@@ -4,6 +4,7 @@ import { complete } from '../../show/sure.ts';
 import { given, invariantOf, moment, numberOf } from '../filters.ts';
 import { type Html, html, link, text } from '../html.ts';
 import type { Asked, Ground, Page } from '../page.ts';
+import { BadRequest } from '../trouble.ts';
 import { entryCard } from './cards.ts';
 import { said } from './said.ts';
 
@@ -49,13 +50,10 @@ export async function journalPage({ pool, mask }: Ground, asked: Asked): Promise
       ${
         entries.length === 0
           ? html`<p class="dim">The journal has no such entry.</p>`
-          : html`<form method="post" action="/undo/preview" class="deciding">
-              ${asked.decides ? asked.csrf : ''}
-              <ol class="plain cards">
-                ${entries.map(one => entryCard(mask, one, sure.at, asked))}
-              </ol>
-              ${asked.decides ? html`<p class="bar"><button>Undo what is chosen …</button></p>` : ''}
-            </form>`
+          : entryList(
+              entries.map(one => entryCard(mask, one, sure.at, asked)),
+              asked,
+            )
       }
       ${next === undefined ? '' : html`<p><a href="${link('/journal', { ...here, before: next })}" rel="next">Older</a></p>`}
     </section>`;
@@ -63,11 +61,24 @@ export async function journalPage({ pool, mask }: Ground, asked: Asked): Promise
   return { title: 'Journal', body, place: '/journal', live: before === undefined };
 }
 
+function entryList(cards: readonly Html[], { decides, csrf }: Asked): Html {
+  const list = html`<ol class="plain cards">
+    ${cards}
+  </ol>`;
+  if (!decides) return list;
+  return html`<form method="post" action="/undo/preview" class="deciding">
+    ${csrf}${list}
+    <p class="bar"><button>Undo what is chosen …</button></p>
+  </form>`;
+}
+
 /** All that ever happened to one row. */
 export async function rowPage({ pool, mask }: Ground, asked: Asked): Promise<Page> {
   const { query } = asked;
   const table = given(query, 'table') ?? '';
   const key = query.getAll('key');
+  if (key.some(part => part.includes('\0')))
+    throw new BadRequest('key holds a character that no text has in Postgres');
   const before = numberOf(query, 'before');
   const { entries, next } = await readJournal(pool, { table, key, before, limit: 50, brief: true });
   const open = await pool.query<{ invariant: string; state: string; id: string; at: Date }>(
@@ -86,12 +97,10 @@ export async function rowPage({ pool, mask }: Ground, asked: Asked): Promise<Pag
       ${
         entries.length === 0
           ? html`<p class="dim">Nothing was ever written to it.</p>`
-          : html`<form method="post" action="/undo/preview" class="deciding">
-              ${asked.decides ? asked.csrf : ''}
-              <ol class="plain cards">
-                ${entries.map(one => entryCard(mask, one, new Date(), asked))}
-              </ol>
-            </form>`
+          : entryList(
+              entries.map(one => entryCard(mask, one, new Date(), asked)),
+              asked,
+            )
       }
       ${next === undefined ? '' : html`<p><a href="${link('/row', { table, key, before: next })}" rel="next">Older</a></p>`}
     </section>`;

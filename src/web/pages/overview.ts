@@ -112,8 +112,11 @@ function isTrue({ seen, sure }: Seen): [Html, 'good' | 'warn' | 'calm'] {
 
 function howSure({ seen, sure }: Seen): Html {
   const unsure = seen.invariants.filter(({ unsure }) => unsure).length;
-  return html`<p class="mid">${complete(sure)}</p>
-    ${seen.capture.gap ? html`<p>Changes may have been missed until ${ago(seen.capture.gap.at, seen.at)}: ${text(seen.capture.gap.why)}</p>` : ''}
+  // What may have been missed before every row was looked at is of no matter any more.
+  const gap =
+    sure.provedAt && seen.capture.gap && sure.provedAt > seen.capture.gap.at ? null : seen.capture.gap;
+  return html`<p class="mid">${complete({ ...sure, position: null })}</p>
+    ${gap ? html`<p>Changes may have been missed until ${ago(gap.at, seen.at)}: ${text(gap.why)}</p>` : ''}
     ${unsure > 0 ? html`<p>${count(unsure, 'invariant')} ${unsure === 1 ? 'is' : 'are'} looked at again, every row.</p>` : ''}`;
 }
 
@@ -206,19 +209,19 @@ function row(one: Standing, at: Date, rhythm: Rhythm | undefined, speed: Speed |
     <td data-label="Time to heal" class="n">
       ${speed ? html`${span(speed.p50)} <span class="dim" title="99 of 100 within">/ ${span(speed.p99)}</span>` : html`<span class="dim">–</span>`}
     </td>
-    <td data-label="Looked at">${looked(one, at)}</td>
+    <td data-label="Looked at">${lookedAt(one, at)}</td>
     <td data-label="This hour">${rhythm ? sparkline(rhythm.opened, rhythm.healed) : ''}</td>
   </tr>`;
 }
 
 /** Up to when its changes were, since when every row was, and what capture missed. */
-function looked(one: Standing, at: Date): Html {
+function lookedAt(one: Standing, at: Date): Html {
   const parts: (Html | string)[] = [];
   if (one.verifiedAt && one.backedBy === 'capture') parts.push(html`changes ${ago(one.verifiedAt, at)}`);
   parts.push(one.provedAt ? html`rows ${ago(one.provedAt, at)}` : 'not all rows yet');
   if (one.escapes > 0) parts.push(html`<b>${grouped(one.escapes)} missed</b>`);
   if (one.unsure) parts.push(badge('unsure', 'warn'));
-  return html`${parts.map((part, i) => html`${i > 0 ? ' · ' : ''}${part}`)}`;
+  return html`${parts.map(part => html`<span class="part">${part}</span>`)}`;
 }
 
 function latest({ mask }: Ground, entries: readonly Told[], at: Date): Html {

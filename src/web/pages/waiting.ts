@@ -115,11 +115,12 @@ export function violationList(
 ): Html {
   if (violations.length === 0)
     return html`<p class="dim">Nothing is wrong here, as far as it has been looked at.</p>`;
+  const list = html`<ol class="plain cards">
+    ${cards}
+  </ol>`;
+  if (!decides) return list;
   return html`<form method="post" action="/approve" class="deciding">
-    ${decides ? html`${csrf}<input type="hidden" name="back" value="${back}" />` : ''}
-    <ol class="plain cards">
-      ${cards}
-    </ol>
-    ${decides ? html`<p class="bar"><button>Approve what is chosen</button></p>` : ''}
+    ${csrf}<input type="hidden" name="back" value="${back}" />${list}
+    <p class="bar"><button>Approve what is chosen</button></p>
   </form>`;
 }
