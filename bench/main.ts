@@ -16,6 +16,7 @@ import { benchSweep } from './sweep.ts';
 import { benchGrowth } from './tpcc/growth.ts';
 import { benchHealing } from './tpcc/healing.ts';
 import { benchThroughput } from './tpcc/throughput.ts';
+import { benchWeb } from './web.ts';
 
 /** On the common server; each repeated `--rounds` times. */
 const staged =
@@ -60,6 +61,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   handover: {
     says: 'tasks handed to Celery (`EVENKEEL_BROKER_URL`), each checked and confirmed',
     run: benchHandover,
+  },
+  web: {
+    says: 'each page of the dashboard over 10,000 open violations and 1,000,000 journal entries, until its last byte',
+    run: staged(benchWeb),
   },
   limits: {
     says: 'four processes under one limit, and an upstream that allows so many requests in any rolling second',

@@ -1,6 +1,7 @@
 // Keeps the page in step while it is looked at. Without this script everything is there, as of when it was loaded.
 const light = document.getElementById('live');
 const main = document.getElementById('main');
+const moving = 'section[id], p[id]';
 let asking = false;
 let again = false;
 
@@ -31,8 +32,8 @@ async function refresh() {
 
 /** Part by part where both have the same ones, so that focus and place stay. */
 function bringIn(next) {
-  const parts = [...main.children].filter(part => part.id);
-  const others = new Map([...next.children].filter(part => part.id).map(part => [part.id, part]));
+  const parts = [...main.querySelectorAll(moving)];
+  const others = new Map([...next.querySelectorAll(moving)].map(part => [part.id, part]));
   if (parts.length !== others.size || !parts.every(part => others.has(part.id))) {
     if (!isBusy(main)) main.replaceChildren(...next.childNodes);
     return;

@@ -49,7 +49,12 @@ export async function start({ url, cwd = root, env = {} }: Where, ...args: strin
   await built();
   const child = spawn(process.execPath, [join(root, 'bin/evenkeel.js'), ...args], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', EVENKEEL_WEB: 'off', ...(url === undefined ? {} : { DATABASE_URL: url }), ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      EVENKEEL_WEB: 'off',
+      ...(url === undefined ? {} : { DATABASE_URL: url }),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -21,6 +21,7 @@ const components = {
       ['celery', 'redis', 'psycopg2'].every(name => existsSync(`/usr/lib/python3/dist-packages/${name}`)),
     get: 'Debian: apt-get install python3-celery python3-redis python3-psycopg2',
   },
+  chromium: { there: () => existsSync('/usr/bin/chromium'), get: 'Debian: apt-get install chromium' },
   root: { there: () => process.getuid?.() === 0, get: 'the rights to run as other accounts' },
 };
 

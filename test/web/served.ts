@@ -39,16 +39,14 @@ export async function serve(
   const web: Web = await openWeb({ config, url: db.url, invariants, log: createLog('quiet') });
   onTestFinished(() => web.stop());
   const url = web.url ?? '';
+  const own = invariants[0] ? `/invariants/${invariants[0].name}` : '/waiting';
   const get: Served['get'] = (path, headers = {}) =>
     ask(`${url}${path}`, 'GET', { accept: 'text/html', ...headers }, '');
   return {
     url,
     get,
     async post(path, fields, headers = {}) {
-      const page = await get(
-        '/waiting',
-        headers['cookie'] === undefined ? {} : { cookie: headers['cookie'] },
-      );
+      const page = await get(own, headers['cookie'] === undefined ? {} : { cookie: headers['cookie'] });
       const [, csrf = ''] = /name="csrf" value="([^"]*)"/.exec(page.body) ?? [];
       const form = new URLSearchParams();
       for (const [name, value] of Object.entries({ csrf, ...fields }))

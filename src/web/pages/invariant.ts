@@ -36,10 +36,10 @@ export async function invariantPage(
   const at = path('invariants', name);
   const mine = rhythm.get(name);
   const quick = speed.get(name);
-  const body = html`<div class="title">
+  const body = html`<section id="title" class="title">
       <h1>${one.name} ${stateBadge(one)}</h1>
       ${asked.decides ? buttons(one, asked, at) : ''}
-    </div>
+    </section>
     <p class="lead">${text(one.says, 400)}</p>
     ${said(asked.query)}
     <section id="standing" class="two">
