@@ -83,5 +83,5 @@ export function link(
     for (const one of typeof value === 'string' ? [value] : (value ?? [])) search.append(name, one);
   }
   const tail = search.toString();
-  return tail === '' ? to : `${to}?${tail}`;
+  return tail === '' ? to : `${to}${to.includes('?') ? '&' : '?'}${tail}`;
 }

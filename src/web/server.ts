@@ -1,9 +1,11 @@
 import type { Server } from 'node:http';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Config } from '../config.ts';
 import { createPool } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
+import { EvenkeelError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Mask } from '../show/values.ts';
 import { Access } from './access.ts';
@@ -79,12 +81,13 @@ export async function openWeb({ config, url, invariants, log, beside }: WebOptio
       live.stop();
       server.close();
       server.closeAllConnections();
-      await pool.end();
+      // A database that doesn't answer keeps nobody from ending.
+      await Promise.race([pool.end(), delay(2_000, undefined, { ref: false })]);
     },
   };
 }
 
-/** The port that was free; undefined: none. Errors other than a taken port are not ours to mend. */
+/** The port that was free; undefined: none. @throws bad-setting where the address is none of this machine, or forbidden */
 async function listen(server: Server, host: string, first: number): Promise<number | undefined> {
   for (let port = first; port <= first + ports && port <= 65_535; port++) {
     try {
@@ -93,7 +96,13 @@ async function listen(server: Server, host: string, first: number): Promise<numb
       server.unref();
       return (server.address() as { port: number }).port;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EADDRINUSE') continue;
+      throw new EvenkeelError(
+        'bad-setting',
+        `EVENKEEL_WEB=${host}:${port}: nothing can be served there (${code})`,
+        { cause: error },
+      );
     }
   }
   return undefined;

@@ -25,8 +25,9 @@ test('approve, hold, resume, sweep and undo do what the command line does, and s
   expect((await web.post('/approve', { one: ids[0]!, back: at })).headers['location']).toBe(
     `${at}?said=approved&n=1`,
   );
-  expect((await web.post('/approve', { id: [ids[1]!, ids[2]!] })).headers['location']).toBe(
-    '/waiting?said=approved&n=2',
+  const back = '/waiting?state=open';
+  expect((await web.post('/approve', { id: [ids[1]!, ids[2]!], back })).headers['location']).toBe(
+    `${back}&said=approved&n=2`,
   );
   expect(await states()).toEqual(['approved', 'approved', 'approved', 'open', 'open']);
   expect((await web.post(`${at}/approve-all`, { 'up-to': ids[3]! })).status).toBe(303);
