@@ -60,18 +60,18 @@ export async function benchWeb(stage: Stage, rounds: number): Promise<Row[]> {
 }
 
 /** As if they had been found and healed over three days; one in a thousand is the customers'. */
-async function fill({ sql }: Stage): Promise<void> {
-  await sql(`insert into evenkeel.violation (invariant, key, state, kind, evidence, wanted, due_at, cause)
+async function fill(stage: Stage): Promise<void> {
+  await stage.sql(`insert into evenkeel.violation (invariant, key, state, kind, evidence, wanted, due_at, cause)
     select 'order-total', array[g::text], case when g % 10 = 0 then 'parked' else 'open' end, 'differs', '{"total": "1.5"}', '{"total": "4.5"}',
            now(), jsonb_build_object('xid', g::text, 'at', now(), 'table', 'public.lines', 'operation', 'update')
       from generate_series(1, ${open}) g on conflict do nothing`);
-  await sql(`insert into evenkeel.entry (at, invariant, hash, action, table_name, key, key_columns, before, after, subject, opened_at, decided_by, cause)
+  await stage.sql(`insert into evenkeel.entry (at, invariant, hash, action, table_name, key, key_columns, before, after, subject, opened_at, decided_by, cause)
     select now() - interval '3 days' * (${entries} - g) / ${entries}, i, 'x', 'set', t, array[k], '{id}', '{"total": "1.5"}', '{"total": "4.5"}', array[k],
            now() - interval '3 days' * (${entries} - g) / ${entries} - interval '1 second', 'evenkeel',
            jsonb_build_object('xid', g::text, 'at', now() - interval '3 days' * (${entries} - g) / ${entries}, 'table', 'public.lines', 'operation', 'update')
       from (select g, (g % 50000)::text as k, case when g % 1000 = 0 then 'customer-spent' else 'order-total' end as i,
                    case when g % 1000 = 0 then 'public.customers' else 'public.orders' end as t from generate_series(1, ${entries}) g) x`);
-  await sql(`insert into evenkeel.pulse (invariant, minute, opened, healed) select i, m, 5, 5
+  await stage.sql(`insert into evenkeel.pulse (invariant, minute, opened, healed) select i, m, 5, 5
     from unnest('{order-total,customer-spent}'::text[]) i, generate_series(date_trunc('minute', now()) - interval '2 days', now(), interval '1 minute') m on conflict do nothing`);
-  await sql('vacuum analyze evenkeel.violation, evenkeel.entry, evenkeel.pulse');
+  await stage.sql('vacuum analyze evenkeel.violation, evenkeel.entry, evenkeel.pulse');
 }

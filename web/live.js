@@ -63,8 +63,8 @@ function shine(ok) {
 }
 
 const source = new EventSource('/live');
-source.addEventListener('hello', refresh);
-source.addEventListener('changed', refresh);
+source.addEventListener('hello', () => void refresh());
+source.addEventListener('changed', () => void refresh());
 source.addEventListener('error', () => shine(false));
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && again) void refresh();

@@ -8,7 +8,7 @@ import { describe } from '../db/pool.ts';
 import { type Access, type Viewer, isOwn, isSame } from './access.ts';
 import { type Act, acts } from './actions.ts';
 import { readAssets } from './assets.ts';
-import { html } from './html.ts';
+import { escaped } from './html.ts';
 import type { Live } from './live.ts';
 import type { Measures } from './metrics.ts';
 import { type Asked, type Ground, type Page, csrf, layout } from './page.ts';
@@ -141,7 +141,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
       const asked: Asked = { query: searchParams, decides: viewer.role === 'owner', csrf: csrf(marks) };
       // Troubles are pages, too: a thousand reloads knock once a second.
       const { body, status } = await live.page(`${viewer.role} ${pathname}${search}`, async () => {
-        const page = await answered(() => make(ground, asked, c.req.param() as Record<string, string>));
+        const page = await answered(() => make(ground, asked, c.req.param()));
         return { body: await drawn(page, viewer.role), status: page.status ?? 200 };
       });
       return c.html(own(body, viewer), status);
@@ -182,7 +182,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
     const asked: Asked = { query: form, decides: true, csrf: csrf(marks) };
     let to: string | undefined;
     const page = await answered(async () => {
-      const done = await act(ground, asked, c.req.param() as Record<string, string>, viewer.who);
+      const done = await act(ground, asked, c.req.param(), viewer.who);
       if (typeof done === 'string') to = done;
       return typeof done === 'string' ? sorry(404, '', '') : done;
     });
@@ -214,7 +214,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
 
   /** A page is made for all; here the viewer's own goes in. */
   function own(body: string, viewer: Viewer | undefined): string {
-    const who = String(html`${viewer?.who ?? ''}`);
+    const who = escaped(viewer?.who ?? '');
     return body.replaceAll(marks.csrf, () => viewer?.csrf ?? '').replaceAll(marks.who, () => who);
   }
 

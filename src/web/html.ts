@@ -8,6 +8,10 @@ export { html };
 /** Escaped: whatever is put into a template is text, unless it came from a template itself. */
 export type Html = ReturnType<typeof html>;
 
+/** The same for what is put in where no template is. */
+export const escaped = (value: string): string =>
+  value.replace(/[&<>"']/g, found => `&#${found.charCodeAt(0)};`);
+
 const longest = 200;
 
 /** Text from a database or a file: made harmless to the eye too, and cut. */

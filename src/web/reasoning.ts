@@ -2,7 +2,7 @@ import { type Checked, check } from '../check/check.ts';
 import { eachBound } from '../ask/each.ts';
 import { type Pool, transaction } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
-import { EvenkeelError } from '../errors.ts';
+import type { EvenkeelError } from '../errors.ts';
 import { type Derivation, derivation } from '../watch/derivation.ts';
 
 /** What can be said of an invariant without looking at what is wrong: as `explain` and `check` say it. */

@@ -43,7 +43,7 @@ export function trouble(error: unknown, outage: Outage): Page | undefined {
     };
   }
   const state = sqlState(error);
-  if (state === '3F000' || (state === '42P01' && /evenkeel\./.test(String((error as Error).message)))) {
+  if (state === '3F000' || (state === '42P01' && /evenkeel\./.test((error as Error).message))) {
     return {
       title: 'Not installed yet',
       status: 503,

@@ -67,7 +67,7 @@ test('approve, hold, resume, sweep and undo do what the command line does, and s
 
   await keel.once();
   const healed = await db.sql('select id, key, decided_by from evenkeel.entry order by id');
-  expect(healed.map(({ key }) => key[0]).sort()).toEqual(['1', '2', '3', '4']);
+  expect(healed.map(({ key }) => Number(key[0])).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   expect(new Set(healed.map(one => one.decided_by))).toEqual(new Set([decided[0].by]));
 
   // One was changed since: the preview says so, and writes nothing.

@@ -144,8 +144,7 @@ requires('chromium')('in a browser', () => {
     await page.getByRole('link', { name: 'asking' }).first().click();
     await page.getByLabel(/Choose violation/).check();
     await page.getByRole('button', { name: 'Approve what is chosen' }).click();
-    await until(async () => (await db.sql('select c from t where id = 5'))[0].c === 15, {
-      what: 'the row to be healed',
-    });
+    const healed = async () => (await db.sql('select c from t where id = 5'))[0].c === 15;
+    expect(await until(healed, { what: 'the row to be healed' })).toBe(true);
   });
 });

@@ -1,10 +1,10 @@
 import { breakers } from '../../journal/breakers.ts';
 import { count, grouped } from '../../show/text.ts';
 import { type Html, ago, html, path, text } from '../html.ts';
-import type { Asked, Ground, Page } from '../page.ts';
+import type { Ground, Page } from '../page.ts';
 
 /** Healers must not hide the bug upstream: what breaks things most. */
-export async function causesPage({ pool }: Ground, _: Asked): Promise<Page> {
+export async function causesPage({ pool }: Ground): Promise<Page> {
   const { of, known, since, statements, roles, transactions } = await breakers(pool);
   const now = new Date();
   const names = (all: readonly string[]): Html =>

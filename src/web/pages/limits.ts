@@ -2,11 +2,11 @@ import { type LimitStanding, limitStandings } from '../../limits/standing.ts';
 import { rate } from '../../show/rate.ts';
 import { grouped } from '../../show/text.ts';
 import { type Html, html, stamp, text } from '../html.ts';
-import type { Asked, Ground, Page } from '../page.ts';
+import type { Ground, Page } from '../page.ts';
 import { progress } from '../parts.ts';
 
 /** What upstreams allow: in force, used, waiting, blocked until. */
-export async function limitsPage({ pool }: Ground, _: Asked): Promise<Page> {
+export async function limitsPage({ pool }: Ground): Promise<Page> {
   const limits = await limitStandings(pool);
   const body = html`<h1>Limits of upstreams</h1>
     <section id="limits" aria-label="Limits">

@@ -9,7 +9,7 @@ import { span } from '../../show/time.ts';
 import { difference } from '../../show/values.ts';
 import { lagBytes } from '../../watch/lag.ts';
 import { type Html, ago, changes, html, keyText, link, path, text } from '../html.ts';
-import type { Asked, Beside, Ground, Page } from '../page.ts';
+import type { Beside, Ground, Page } from '../page.ts';
 import { badge, curves, sparkline, stateBadge } from '../parts.ts';
 import { machinery } from './machinery.ts';
 
@@ -21,7 +21,7 @@ interface Seen {
   readonly broke: Breakers;
 }
 
-export async function overviewPage(ground: Ground, _: Asked): Promise<Page> {
+export async function overviewPage(ground: Ground): Promise<Page> {
   const { pool } = ground;
   const [seen, sure, rhythm, speed, broke, lag, { entries }] = await Promise.all([
     overview(pool),
