@@ -4,6 +4,7 @@ import type { Mask } from '../show/values.ts';
 import type { Viewer } from './access.ts';
 import { type Html, html } from './html.ts';
 import type { Reasoning } from './reasoning.ts';
+import type { Recent } from './recent.ts';
 
 /** What pages are made from. */
 export interface Ground {
@@ -12,6 +13,7 @@ export interface Ground {
   /** As this process carries them. */
   readonly invariants: readonly Invariant[];
   readonly reasoning: Reasoning;
+  readonly recent: Recent;
   /** What stands beside the watched database, for the demo; undefined: nothing. */
   readonly beside: (() => Beside) | undefined;
 }

@@ -14,6 +14,7 @@ import { Live } from './live.ts';
 import { Measures } from './metrics.ts';
 import type { Beside } from './page.ts';
 import { Reasoning } from './reasoning.ts';
+import { Recent } from './recent.ts';
 
 export interface WebOptions {
   readonly config: Config;
@@ -51,6 +52,7 @@ export async function openWeb({ config, url, invariants, log, beside }: WebOptio
     mask: new Mask(config.secretColumns),
     invariants,
     reasoning: new Reasoning(pool, invariants),
+    recent: new Recent(),
     beside,
   };
   let bound = port;

@@ -27,7 +27,7 @@ export async function invariantPage(
   const [{ violations, next }, rhythm, speed, broke, decided, reasons] = await Promise.all([
     listViolations(pool, { invariant: name, before, limit: 25, brief: true }),
     rhythms(pool),
-    speeds(pool),
+    ground.recent.of('speeds', 3_000, () => speeds(pool)),
     causes(pool, name),
     decisions(pool, name, 5),
     ground.reasoning.of(name, 60),

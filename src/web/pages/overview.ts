@@ -22,13 +22,13 @@ interface Seen {
 }
 
 export async function overviewPage(ground: Ground): Promise<Page> {
-  const { pool } = ground;
+  const { pool, recent } = ground;
   const [seen, sure, rhythm, speed, broke, lag, { entries }] = await Promise.all([
     overview(pool),
     sureness(pool),
     rhythms(pool),
-    speeds(pool),
-    breakers(pool),
+    recent.of('speeds', 3_000, () => speeds(pool)),
+    recent.of('breakers', 10_000, () => breakers(pool)),
     lagBytes(pool),
     readJournal(pool, { limit: 6, brief: true }),
   ]);
