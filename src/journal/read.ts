@@ -55,6 +55,11 @@ export async function readJournal(
   filter: JournalFilter,
 ): Promise<{ entries: Told[]; next: string | undefined }> {
   const image = (name: string) => (filter.brief ? `evenkeel.brief(${name}) as ${name}` : name);
+  // By its own indexes first, else the planner may read the journal backwards until enough are found.
+  const row = filter.key
+    ? `id = any(array(select id from evenkeel.entry where key = $3 union
+                      select id from evenkeel.entry where subject = $3 and key <> subject))`
+    : '$3::text[] is null';
   const from = filter.since ? 'and id >= (select evenkeel.entries_since($4))' : '';
   const { rows } = await pool.query<Told>(
     // Entries of that time begin at an id that is found by halving: reading up to them may mean reading them all.
@@ -64,7 +69,7 @@ export async function readJournal(
             coalesce((select i.key from evenkeel.invariant i where i.name = e.invariant), '{}') as "subjectColumns"
        from evenkeel.entry e
       where ($1::text is null or invariant = $1) and ($2::text[] is null or table_name = any($2))
-        and ($3::text[] is null or key = $3 or subject = $3) and ($4::timestamptz is null or at >= $4)
+        and ${row} and ($4::timestamptz is null or at >= $4)
         and ($5::bigint is null or id < $5) and ($6::timestamptz is null or at < $6) ${from}
       order by id desc limit $7`,
     [
