@@ -5,7 +5,7 @@ import { EvenkeelError } from '../errors.ts';
 import { close } from '../types/close.ts';
 import { readShapes } from '../types/read.ts';
 import { type Told, keyOf, nameable, write } from '../types/write.ts';
-import { pinSchemas } from './bound.ts';
+import { pinSchemas } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withSchema } from './database.ts';
 import { clean, count } from './text.ts';

@@ -166,7 +166,10 @@ export async function causes(pool: Pool, name: string): Promise<CauseCount[]> {
             cause->>'application' as application, count(*)::int as violations
        from (select cause from evenkeel.violation where invariant = $1
              union all
-             select cause from evenkeel.entry where invariant = $1 and at > clock_timestamp() - interval '1 hour') x
+             (select cause from evenkeel.entry
+               where invariant = $1 and at > clock_timestamp() - interval '1 hour'
+                 and id >= (select evenkeel.entries_since(clock_timestamp() - interval '1 hour'))
+               order by id desc limit 20000)) x
       where cause is not null group by 1, 2, 3, 4 order by 5 desc limit 5`,
     [name],
   );
