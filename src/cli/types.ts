@@ -8,7 +8,7 @@ import { type Told, keyOf, nameable, write } from '../types/write.ts';
 import { pinSchemas } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withSchema } from './database.ts';
-import { clean, count } from './text.ts';
+import { clean, count } from '../show/text.ts';
 
 /** `evenkeel types` */
 export async function run(call: Call): Promise<0> {
