@@ -3,7 +3,7 @@ import { type Pool, createPool } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import { withScratch } from '../scratch/scratch.ts';
 import type { Call } from './commands.ts';
-import { clean, count } from './text.ts';
+import { clean, count } from '../show/text.ts';
 
 /** @throws no-database */
 export function requireUrl(config: Config): string {
