@@ -10,7 +10,7 @@ import type { Asked } from '../page.ts';
 import { badge } from '../parts.ts';
 
 /** Where all that ever happened to a row is told. */
-export const story = (table: string, key: readonly (string | null)[]): string =>
+const story = (table: string, key: readonly (string | null)[]): string =>
   link('/row', { table, key: key.map(part => part ?? '') });
 
 /** One violation: what is wrong, since when, who broke it, and exactly what would be written. */

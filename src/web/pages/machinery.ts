@@ -1,7 +1,7 @@
 import type { Overview, Standing } from '../../find/overview.ts';
 import { count, grouped } from '../../show/text.ts';
 import { span } from '../../show/time.ts';
-import { type Html, ago, html, path, text } from '../html.ts';
+import { type Html, html, path, text } from '../html.ts';
 import { badge, bytes, progress } from '../parts.ts';
 
 /** How changes are told, who works, and how far the sweeps are. */
@@ -43,6 +43,3 @@ function sweep({ name, sweep }: Standing, at: Date): Html {
       >`;
   return html`<li><a href="${path('invariants', name)}">${name}</a> ${told}</li>`;
 }
-
-/** Since when, for a row of facts. */
-export const since = (then: Date | null, at: Date): Html | string => (then ? ago(then, at) : 'not yet');
