@@ -1,7 +1,7 @@
 import type { Upstream } from '../declare/call.ts';
 import type { Dialect } from '../declare/limit.ts';
 import { durationText } from '../declare/values.ts';
-import { type Told, readAnswer } from '../limits/answer.ts';
+import { type Answer, type Told, readAnswer } from '../limits/answer.ts';
 import { Blocked, type Budget, type Permit } from '../limits/budget.ts';
 import { Deadline } from './deadline.ts';
 
@@ -77,6 +77,8 @@ export class Errand implements Upstream {
   };
 
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    // It may have been blocked since it was reserved: then its turn is over.
+    if (this.#reserved && this.#budget.blockedMs > 0) await this.#again();
     const permit = this.#reserved ?? (await this.#turn(1));
     this.#reserved = undefined;
     this.#last = { ...permit, lease: undefined };
@@ -128,24 +130,37 @@ export class Errand implements Upstream {
     const own = init.signal ?? (input instanceof Request ? input.signal : undefined);
     const signal = own ? AbortSignal.any([own, this.signal]) : this.signal;
     const response = await fetch(request, { signal });
+    const { status, headers } = response;
+    const why = `it answered ${status}${reasonIn(headers)}`;
     // Before anybody else sends: the body may take a while.
-    if (response.status === 429) this.#budget.block(100);
+    if (status === 429) this.#budget.block(100);
+    const first = readAnswer({ status, headers }, this.#dialect, Date.now());
+    // Only Stripe's body says that it was no refusal after all.
+    if (first.refused && this.#dialect !== 'stripe') {
+      response.body?.cancel().catch(() => {});
+      await this.#budget.heard(first, why);
+      this.#judge(response, first);
+    }
     const body = await readBody(response, mostBytes);
-    const told = readAnswer(
-      {
-        status: response.status,
-        headers: response.headers,
-        get body() {
-          return parsed(body);
-        },
+    const full: Answer = {
+      status,
+      headers,
+      get body() {
+        return parsed(body);
       },
-      this.#dialect,
-      Date.now(),
-    );
-    await this.#budget.heard(told, `it answered ${response.status}`);
+    };
+    const told = readAnswer(full, this.#dialect, Date.now());
+    await this.#budget.heard(told, why);
     if (told.spent !== undefined) await this.#spentSays(told);
     this.#judge(response, told);
     return new Response(body.length > 0 ? body : null, response);
+  }
+
+  async #again(): Promise<void> {
+    const { weight, lease } = this.#reserved as Permit;
+    this.#reserved = undefined;
+    await this.#budget.release({ weight, lease }, 0);
+    this.#reserved = await this.#turn(weight);
   }
 
   async #spentSays({ spent }: Told): Promise<void> {
@@ -186,6 +201,12 @@ async function readBody(response: Response, most: number): Promise<Uint8Array<Ar
     chunks.push(chunk);
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** Which of several limits it was, where an upstream tells. */
+function reasonIn(headers: Headers): string {
+  const reason = headers.get('stripe-rate-limited-reason');
+  return reason === null ? '' : ` (${reason.slice(0, 100)})`;
 }
 
 function parsed(body: Uint8Array): unknown {

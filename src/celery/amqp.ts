@@ -1,6 +1,6 @@
 import type { ChannelModel, ConfirmChannel, connect } from 'amqplib';
-import { type Broker, Unroutable } from './broker.ts';
-import type { Message } from './message.ts';
+import type { Broker } from './broker.ts';
+import { type Message, Unroutable } from './message.ts';
 
 /** A broker that says nothing for so long is taken for gone; ms. */
 const confirmMs = 10_000;

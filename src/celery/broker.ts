@@ -8,9 +8,6 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** The message is none that the broker can take to anybody; trying again at once would be the same. */
-export class Unroutable extends Error {}
-
 /**
  * The client for a URL: `amqp:`, `amqps:`, `redis:`, `rediss:`. It connects when it is used, and again when that ended.
  * @throws no-client where the package that it takes isn't installed

@@ -15,7 +15,7 @@ import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
 import { type Broker, brokerFor } from './broker.ts';
-import { type Given, messageOf } from './message.ts';
+import { type Given, Unroutable, messageOf } from './message.ts';
 
 export interface CourierParts {
   readonly ward: Ward;
@@ -44,7 +44,9 @@ const holder = 'celery';
 export class Courier {
   readonly #parts: CourierParts;
   readonly #service: Service;
+  /** The broker takes nothing until then; and nothing of one invariant, by name. */
   #restUntil = 0;
+  readonly #rests = new Map<string, number>();
   #trouble: string | undefined;
 
   constructor(parts: CourierParts) {
@@ -85,7 +87,7 @@ export class Courier {
     );
     let sent = 0;
     for (const bound of bounds) {
-      if (!waiting.has(bound.name)) continue;
+      if (!waiting.has(bound.name) || performance.now() < (this.#rests.get(bound.name) ?? 0)) continue;
       const limit = limitFor(bound.invariant.heal);
       const budget = limit && limits.budget(limit);
       try {
@@ -155,7 +157,9 @@ export class Courier {
       const why = `it can't be handed to Celery: ${describe(error)}`;
       if (why !== this.#trouble) this.#parts.log.warn(`${bound.name}: ${why}`);
       this.#trouble = why;
-      this.#restUntil = performance.now() + againMs;
+      // A queue that is not there is one invariant's trouble; the others go on.
+      if (error instanceof Unroutable) this.#rests.set(bound.name, performance.now() + againMs);
+      else this.#restUntil = performance.now() + againMs;
       return { why, ms: againMs * (1 + Math.random()) };
     }
   }

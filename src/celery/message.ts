@@ -11,6 +11,9 @@ export interface Message {
   readonly priority: number | undefined;
 }
 
+/** The message is none that a broker can take to anybody; trying again at once would be the same. */
+export class Unroutable extends Error {}
+
 /** A column's value as text, and the oid of its type. */
 export interface Given {
   readonly text: string | null;
@@ -19,7 +22,7 @@ export interface Given {
 
 /**
  * @param key the same for the same violation; with `nth`, how often it was handed over, it makes the task's id
- * @throws Error where the result isn't what every Celery worker can take
+ * @throws Unroutable where the result isn't what every Celery worker can take
  */
 export function messageOf(
   { task, args, kwargs = {}, queue, priority }: Celery,
@@ -68,7 +71,7 @@ export function messageOf(
 /** A malformed message doesn't fail: it takes down the worker that gets it, and the next, and the next. */
 export function requireSound({ id, queue, headers, body, priority }: Message): void {
   const wrong = (what: string): never => {
-    throw new Error(`not a message that Celery workers can take: ${what}`);
+    throw new Unroutable(`not a message that Celery workers can take: ${what}`);
   };
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) || headers['id'] !== id) wrong('its id');
   if (typeof headers['task'] !== 'string' || headers['task'] === '') wrong('its task');

@@ -43,6 +43,7 @@ export const dialects = [
   'anthropic-tokens',
   'anthropic-input-tokens',
   'anthropic-output-tokens',
+  'aws',
 ] as const;
 export type Dialect = (typeof dialects)[number];
 

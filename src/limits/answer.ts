@@ -81,8 +81,8 @@ function retryAfter(headers: Headers, clock: number): number | undefined {
 type Said = Pick<Told, 'quota' | 'left'>;
 
 function fields(headers: Headers, preset: Preset, clock: number): Said | undefined {
-  const own = preset.names ? plain(headers, preset.names, preset, clock) : undefined;
-  if (own) return own;
+  const own = (preset.names ?? []).flatMap(names => plain(headers, names, preset, clock) ?? []);
+  if (own.length > 0) return slowest(own);
   const structured = policies(headers, preset.unit ?? 'requests');
   if (structured) return structured;
   for (const prefix of ['ratelimit-', 'x-ratelimit-', 'x-rate-limit-', 'rate-limit-']) {
@@ -90,6 +90,15 @@ function fields(headers: Headers, preset: Preset, clock: number): Said | undefin
     if (said) return said;
   }
   return undefined;
+}
+
+/** All hold: the slowest rate, and the fewest that are left. */
+function slowest(all: readonly Said[]): Said {
+  const [quota] = all
+    .flatMap(one => one.quota ?? [])
+    .toSorted((a, b) => a.units / a.windowMs - b.units / b.windowMs);
+  const [left] = all.flatMap(one => one.left ?? []).toSorted((a, b) => a.units - b.units);
+  return said(quota, left?.units, left?.forMs);
 }
 
 /** Three headers: how many, how many are left, until when. A limit without a window says nothing of a rate. */
@@ -127,17 +136,14 @@ function policies(headers: Headers, unit: string): Said | undefined {
       const windowMs = windowed((positive(params.get('w')) ?? 0) * 1_000);
       return units === undefined || windowMs === undefined ? [] : [{ units, windowMs }];
     });
-  // Of several all hold, so the slowest does.
-  const [quota] = quotas.toSorted((a, b) => a.units / a.windowMs - b.units / b.windowMs);
   const lefts = (now ?? []).flatMap(([, params]) => {
     const units = counted(params.get('r'));
     if (units === undefined || !ours(params)) return [];
     const t = counted(params.get('t'));
-    return [{ units, forMs: t === undefined ? undefined : clamped(t * 1_000) }];
+    return [said(undefined, units, t === undefined ? undefined : clamped(t * 1_000))];
   });
-  const [left] = lefts.toSorted((a, b) => a.units - b.units);
-  if (quota ?? left) return said(quota, left?.units, left?.forMs);
-  return older(headers.get('ratelimit'));
+  const all = [...quotas.map(quota => ({ quota })), ...lefts];
+  return all.length > 0 ? slowest(all) : older(headers.get('ratelimit'));
 }
 
 /** `RateLimit: limit=100, remaining=50, reset=30`. */

@@ -46,6 +46,8 @@ const blockMs = 100;
 /** The next block is reserved so long before the last one ends; ms. */
 const leadMs = 50;
 const leaseSeconds = 30;
+/** What an upstream says is written down again after so long: another process may have written something else meanwhile; ms. */
+const toldAgainMs = 10_000;
 
 /**
  * One process's part of a limit that all share. The row `evenkeel.rate_limit` knows when the next request is due (GCRA);
@@ -70,8 +72,9 @@ export class Budget {
   #closed = false;
   /** Refused, here or elsewhere, since the last answer that was no refusal. */
   #doubtful = false;
-  /** What this process wrote down last. */
+  /** What this process wrote down last, and when. */
   #told: number | undefined;
+  #toldAt = 0;
 
   /** @param holder this process (uuid): its leases are its own */
   constructor(pool: Pool, limit: Limit, holder: string) {
@@ -135,13 +138,9 @@ export class Budget {
     if (spent !== weight) await this.#adjust(spent - weight);
   }
 
-  /** So many units were used beyond what was reserved. */
+  /** So many units were used beyond what was reserved; below 0: nobody used them. */
   async #adjust(units: number): Promise<void> {
-    await this.#pool.query(
-      `update evenkeel.rate_limit l
-          set tat = tat + make_interval(secs => $2::float8 / (0.985 * evenkeel.rate_in_force(l))) where name = $1`,
-      [this.name, units],
-    );
+    if (units !== 0) await this.#pool.query('select evenkeel.limit_settles($1, $2)', [this.name, units]);
   }
 
   /** What the upstream said. A refusal counts here before it is written down, and then for everybody. */
@@ -155,10 +154,10 @@ export class Budget {
       );
       this.block(rows[0]?.ms ?? 0);
     }
-    if (!refused) await this.#answered(told);
+    await this.#answered(told);
   }
 
-  /** Nothing is sent for so long: what was reserved is given up, and reserved anew. */
+  /** Nothing is sent for so long: what was reserved goes back, and is reserved anew. */
   block(ms: number): void {
     this.#doubtful = true;
     this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + ms);
@@ -166,9 +165,12 @@ export class Budget {
     this.#timer = undefined;
     this.#waiters = [...this.#due.map(({ waiter }) => waiter), ...this.#waiters];
     const leases = this.#due.flatMap(({ lease }) => lease ?? []);
+    const units = this.#due.reduce((sum, { waiter }) => sum + waiter.weight, 0);
     this.#due = [];
     this.#dismiss(this.blockedMs);
     void this.#give(leases);
+    // Where this can't be written the reservations run out within a second.
+    this.#adjust(-units).catch(() => {});
     void this.#fill();
   }
 
@@ -231,7 +233,10 @@ export class Budget {
       this.#beat ??= setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / 3).unref();
     this.#gap = Math.max(gap, 0.01);
     // Blocked, or closed, while it was reserved.
-    if (this.#closed || this.#blockedUntil > now) return this.#give(leases);
+    if (this.#closed || this.#blockedUntil > now) {
+      await this.#give(leases);
+      return this.#adjust(-slots * weight);
+    }
     if (slots === 0) {
       this.#dismiss(wait ?? 0);
       return this.#pause(Math.min(1_000, Math.max(5, wait ?? 0)));
@@ -294,21 +299,24 @@ export class Budget {
   }
 
   /** What the upstream states replaces what was declared; little differences are noise, and most answers say nothing new. */
-  async #answered({ quota, left }: Told): Promise<void> {
+  async #answered({ quota, left, refused }: Told): Promise<void> {
     const stated = quota && (1_000 * quota.units) / quota.windowMs;
-    // What is left must last until there is more: below the policy's rate, it is the rate.
-    const lasting = left?.forMs ? (1_000 * left.units) / left.forMs : undefined;
-    const rate = stated && Math.min(stated, Math.max(lasting ?? stated, stated / 1_000));
-    const known = rate === undefined || Math.abs(rate - (this.#told ?? 0)) <= 0.01 * rate;
-    if (known && !this.#doubtful) return;
-    this.#told = rate ?? this.#told;
+    // What is left must last until there is more: below the policy's rate, it is the rate. Of nothing nothing is sent till then.
+    const lasting = left?.forMs && left.units > 0 ? (1_000 * left.units) / left.forMs : undefined;
+    const rate = stated && Math.min(stated, lasting ?? stated);
+    const now = performance.now();
+    const known =
+      rate === undefined ||
+      (Math.abs(rate - (this.#told ?? 0)) <= 0.01 * rate && now - this.#toldAt < toldAgainMs);
+    if (!known) {
+      this.#told = rate;
+      this.#toldAt = now;
+      await this.#pool.query('select evenkeel.limit_told($1, $2)', [this.name, rate]);
+    }
+    if (refused || !this.#doubtful) return;
     this.#doubtful = false;
-    await this.#pool.query(
-      `update evenkeel.rate_limit
-          set told_rate = coalesce($2, told_rate), in_a_row = 0,
-              told_at = case when $2::float8 is null then told_at else clock_timestamp() end
-        where name = $1`,
-      [this.name, rate ?? null],
-    );
+    await this.#pool.query('update evenkeel.rate_limit set in_a_row = 0 where name = $1 and in_a_row > 0', [
+      this.name,
+    ]);
   }
 }

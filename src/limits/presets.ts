@@ -1,10 +1,12 @@
 import type { Dialect } from '../declare/limit.ts';
 import type { Answer, Told } from './answer.ts';
 
+export type Names = readonly [limit: string, remaining: string, reset: string];
+
 /** How a well-known upstream speaks of its limit, where it differs from most. */
 export interface Preset {
-  /** Headers: how many, how many are left, until when. */
-  readonly names?: readonly [limit: string, remaining: string, reset: string];
+  /** Headers: how many, how many are left, until when. Of several that are there the slowest counts. */
+  readonly names?: readonly Names[];
   /** The window of its limit, which no header tells. */
   readonly windowMs?: number;
   /** `full`: its reset says when everything is replenished, which is no time to wait for. */
@@ -28,7 +30,7 @@ const hour = 60 * minute;
 export const presets = {
   /** Hourly, as epoch seconds; 403 or 429; without a time at least a minute (its best practices). */
   github: {
-    names: ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
+    names: [['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset']],
     windowMs: hour,
     forbids: true,
     leastWaitMs: minute,
@@ -51,25 +53,42 @@ export const presets = {
   'anthropic-tokens': anthropic('tokens'),
   'anthropic-input-tokens': anthropic('input-tokens'),
   'anthropic-output-tokens': anthropic('output-tokens'),
+  /** Names the error, mostly with a 400, and no time. */
+  aws: {
+    refused: ({ headers, body }) => {
+      const code = headers.get('x-amzn-errortype') ?? textAt(body, '__type') ?? textAt(body, 'code') ?? '';
+      return throttling.test(code.replace(/^.*#/, '')) ? true : undefined;
+    },
+  },
 } as const satisfies Readonly<Record<Exclude<Dialect, 'common'>, Preset>>;
 
-/** A minute's limit, whose reset says when all of it is replenished. */
-function perMinute(header: (name: 'limit' | 'remaining' | 'reset') => string): Preset {
+/** A minute's limits, whose reset says when all is replenished. */
+function perMinute(...headers: readonly ((name: 'limit' | 'remaining' | 'reset') => string)[]): Preset {
   return {
-    names: [header('limit'), header('remaining'), header('reset')],
+    names: headers.map(header => [header('limit'), header('remaining'), header('reset')]),
     windowMs: minute,
     resetIs: 'full',
   };
 }
 
-/** Resets are Go durations. */
+/** The account's, and its project's. Resets are Go durations. */
 function openai(unit: string): Preset {
-  return perMinute(name => `x-ratelimit-${name}-${unit}`);
+  return perMinute(
+    name => `x-ratelimit-${name}-${unit}`,
+    name => `x-ratelimit-${name}-project-${unit}`,
+  );
 }
-/** Resets are RFC 3339. */
+/** Resets are RFC 3339. Of `priority` nothing is read: what is beyond it goes under the usual limit. */
 function anthropic(unit: string): Preset {
-  return perMinute(name => `anthropic-ratelimit-${unit}-${name}`);
+  return perMinute(
+    name => `anthropic-ratelimit-${unit}-${name}`,
+    name => `anthropic-fast-${unit}-${name}`,
+  );
 }
+
+/** As AWS's own clients have it (`ThrottlingException` and its like), in a header or in the body. */
+const throttling =
+  /^(Throttl(ed|ing)(Exception)?|ThrottledException|RequestThrottled(Exception)?|RequestLimitExceeded|TooManyRequestsException|ProvisionedThroughputExceededException|BandwidthLimitExceeded|EC2ThrottledException|SlowDown|PriorRequestNotComplete|TransactionInProgressException|LimitExceededException)(:|$)/;
 
 function bucket(text: string | null): Omit<Told, 'refused'> | undefined {
   const [, used = '', size = ''] = /^(\d{1,9})\/(\d{1,9})$/.exec(text?.trim() ?? '') ?? [];

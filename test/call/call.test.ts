@@ -195,9 +195,10 @@ test.each<[string, Parameters<typeof upstream>[0], RegExp]>([
   ['hangs up', (_, __, raw) => void raw.destroy(), /^it can't be asked: /],
   ['never answers', () => undefined, /^it took longer than 300ms$/],
   ['sends no JSON', () => ({ body: '<html>' }), /is not valid JSON/],
-])('an upstream that %s: a reason, and another try later', async (_, answer, reason) => {
+])('an upstream that %s: a reason, and another try later', async (what, answer, reason) => {
   const { url } = await upstream(answer);
-  const { db, keel } = await scene(call(api, get(url), { timeout: '300ms' }), { n: 1 });
+  const timeout = what === 'never answers' ? '300ms' : '20s';
+  const { db, keel } = await scene(call(api, get(url), { timeout }), { n: 1 });
   await keel.once();
   expect(await ledger(db)).toEqual([
     { id: '1', state: 'open', reason: expect.stringMatching(reason), attempts: 1, claimed_by: null },
@@ -343,7 +344,7 @@ test('weights: the estimate is reserved, and what it cost after all is settled',
   );
   await keel.once();
   expect(await plans(db)).toEqual(['x']);
-  expect(await db.sql('select sum(used)::int as used from evenkeel.rate_second')).toEqual([{ used: 300 }]);
+  expect(await db.sql('select sum(used)::int as used from evenkeel.rate_second')).toEqual([{ used: 100 }]);
   // Given back: the next unit is due a hundred after the first, not three hundred (at 98.5 % of the rate).
   expect(
     await db.sql(
@@ -376,6 +377,165 @@ test('a mass of checks is paced by the limit, not held as a flood', async () => 
   await keel.once();
   expect((await plans(db)).filter(Boolean)).toHaveLength(60);
   expect(await db.sql('select held_why from evenkeel.invariant')).toEqual([{ held_why: null }]);
+});
+
+test('a refusal stops the limit with its first bytes: whatever comes after them is nobody’s time', async () => {
+  const { url } = await upstream((_, __, raw) => {
+    raw.writeHead(429, { 'retry-after': '30' });
+    raw.write('{ "error": "');
+    return undefined;
+  });
+  const { db, keel } = await scene(call(api, get(url), { timeout: '10s' }), { n: 1 });
+  await keel.once();
+  expect(await ledger(db)).toMatchObject([{ state: 'open', attempts: 0, reason: 'refused for now (429)' }]);
+});
+
+test('what was reserved before a refusal is not sent after it', async () => {
+  let refused: (() => void) | undefined;
+  const refusal = new Promise<void>(resolve => {
+    refused = resolve;
+  });
+  const { url, asked } = await upstream(() => ({ status: 429, headers: { 'retry-after': '30' } }));
+  let [reserved, has] = [() => {}, false];
+  const reserving = new Promise<void>(resolve => {
+    reserved = resolve;
+  });
+  const { db, keel } = await scene(
+    call(limit('pair', { rate: '1000/s', concurrency: 2 }), async ({ key }, { reserve, fetch }) => {
+      if (!has) {
+        has = true;
+        await reserve(1);
+        reserved();
+        await refusal;
+        await fetch(`${url}/late/${key['id']}`);
+      } else {
+        await reserving;
+        await fetch(`${url}/first`).finally(refused);
+      }
+      return set({ plan: 'x' });
+    }),
+    { n: 2 },
+  );
+  await keel.once();
+  expect(asked.map(({ path }) => path)).toEqual(['/first']);
+  expect((await ledger(db)).map(({ attempts }) => attempts as number)).toEqual([0, 0]);
+});
+
+test.each<[string, Record<string, string>]>([
+  ['nothing is left for ever', { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '9999-12-31T23:59:59Z' }],
+  ['one a month', { 'ratelimit-policy': '"a";q=1;w=2678400' }],
+  ['zero a second', { 'ratelimit-policy': '"a";q=0;w=1', ratelimit: '"a";r=0;t=0' }],
+  ['less than nothing', { 'x-ratelimit-limit': '-5', 'x-ratelimit-remaining': '-1', 'retry-after': '-10' }],
+  ['a billion a millisecond', { 'ratelimit-policy': '"a";q=1000000000;w=0.001' }],
+  ['that it is the year 9999', { date: 'Fri, 31 Dec 9999 23:59:59 GMT', 'retry-after': '10' }],
+  ['nonsense', { 'ratelimit-policy': '((((', 'x-ratelimit-reset': 'soon', 'retry-after': 'later' }],
+])(
+  'an upstream that says %s: its answer is written, and nobody waits for longer than an hour',
+  async (_, headers) => {
+    const { url } = await upstream(() => ({ json: { plan: 'x' }, headers }));
+    const { db, keel } = await scene(call(api, get(url)), { n: 1 });
+    await keel.once();
+    expect(await plans(db)).toEqual(['x']);
+    const [row] =
+      await db.sql(`select coalesce(blocked_until, tat) <= clock_timestamp() + interval '1 hour' as soon,
+    evenkeel.rate_in_force(l) between 1 / 3600.0 and 1e12 as sound from evenkeel.rate_limit l`);
+    expect(row).toEqual({ soon: true, sound: true });
+  },
+);
+
+test('failures are tried again later each time, not all at once, and then a person decides', async () => {
+  const { url, asked } = await upstream(() => ({ status: 503 }));
+  const { db, keel } = await scene(call(api, get(url)), { n: 20 });
+  for (let attempt = 1; attempt < 5; attempt++) {
+    await keel.once();
+    const waits = (
+      await db.sql(
+        'select attempts, extract(epoch from due_at - clock_timestamp())::float8 as s from evenkeel.violation',
+      )
+    ).map(({ attempts, s }) => {
+      expect(attempts).toBe(attempt);
+      return s as number;
+    });
+    // Three to five quarters of 1, 4, 16 and 64 seconds; some time has passed since.
+    expect(Math.max(...waits)).toBeLessThan(1.25 * 4 ** (attempt - 1));
+    if (attempt > 1) expect(Math.min(...waits)).toBeGreaterThan(0.75 * 4 ** (attempt - 1) - 3);
+    expect(new Set(waits.map(s => s.toFixed(3))).size).toBeGreaterThan(10);
+    await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
+  }
+  await keel.once();
+  expect(new Set((await ledger(db)).map(({ state, reason }) => `${state}: ${reason}`))).toEqual(
+    new Set(['parked: it answered 503']),
+  );
+  expect(asked).toHaveLength(100);
+  expect(
+    await db.sql(
+      `select sum(substring(text from '(\\d+) parked: it answered 503')::int)::int as told from evenkeel.alert where kind = 'parked'`,
+    ),
+  ).toEqual([{ told: 20 }]);
+});
+
+test.each([
+  [503, { 'retry-after': '30' }, undefined],
+  [403, { 'retry-after': '30' }, undefined],
+  [403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '30' }, undefined],
+  [403, {}, { message: 'You have exceeded a secondary rate limit.' }],
+])('GitHub’s %i %j stops the limit and costs no attempt', async (status, headers, json) => {
+  const { url, asked } = await upstream(() => ({ status, headers, json }));
+  const { db, keel } = await scene(
+    call(limit('hub', { rate: '1000/s', concurrency: 1, headers: 'github' }), get(url)),
+    { n: 5 },
+  );
+  await keel.once();
+  expect(asked).toHaveLength(1);
+  expect(new Set((await ledger(db)).map(({ state, attempts }) => `${state} ${attempts}`))).toEqual(
+    new Set(['open 0']),
+  );
+  expect(
+    await db.sql(
+      `select blocked_until > clock_timestamp() + interval '25 seconds' as blocked from evenkeel.rate_limit`,
+    ),
+  ).toEqual([{ blocked: true }]);
+});
+
+test('which of Stripe’s limits it was is told, and a lock on one object is none of them', async () => {
+  const { url } = await upstream((_, nth) =>
+    nth === 1
+      ? { status: 429, json: { error: { code: 'lock_timeout' } } }
+      : { status: 429, headers: { 'stripe-rate-limited-reason': 'endpoint-concurrency' } },
+  );
+  const stripe = limit('stripe', { rate: '100/s', concurrency: 1, headers: 'stripe' });
+  const { db, keel } = await scene(
+    call(stripe, async (_, { fetch }) => {
+      const response = await fetch(url);
+      if (response.status === 429) throw new Error('locked');
+      return set({ plan: 'x' });
+    }),
+    { n: 1 },
+  );
+  await keel.once();
+  expect(await db.sql('select refusals::int from evenkeel.rate_limit')).toEqual([{ refusals: 0 }]);
+  expect(await ledger(db)).toMatchObject([{ attempts: 1, reason: 'locked' }]);
+  await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
+  await keel.once();
+  expect(await db.sql('select refusals::int, blocked_why from evenkeel.rate_limit')).toEqual([
+    { refusals: 1, blocked_why: 'it answered 429 (endpoint-concurrency)' },
+  ]);
+});
+
+test('a process that was stopped for longer than its lease comes back with nothing to say', async () => {
+  const { db, keel } = await scene(
+    call(api, async () => {
+      // Another has taken it over meanwhile, and is asking now.
+      await db.sql(
+        `update evenkeel.violation set claims = claims + 1, claimed_by = 'another', due_at = clock_timestamp() + interval '30 seconds'`,
+      );
+      return set({ plan: 'late' });
+    }),
+    { n: 1 },
+  );
+  await keel.once();
+  expect(await plans(db)).toEqual([null]);
+  expect(await ledger(db)).toMatchObject([{ state: 'claimed', claimed_by: 'another', attempts: 0 }]);
 });
 
 test('stopping lets what is under way end, and gives the rest back', async () => {

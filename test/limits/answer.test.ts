@@ -167,6 +167,42 @@ describe('presets', () => {
     ).toMatchObject({ refused: true });
   });
 
+  test('aws: by the error’s name, in the header or the body', () => {
+    const thrown = { __type: 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException' };
+    expect(read({ 'x-amzn-errortype': 'ThrottlingException:http://internal/' }, 'aws', 400)).toEqual({
+      refused: true,
+    });
+    expect(read({}, 'aws', 400, thrown)).toEqual({ refused: true });
+    expect(read({}, 'aws', 503, { code: 'SlowDown' })).toEqual({ refused: true });
+    expect(read({ 'x-amzn-errortype': 'ValidationException' }, 'aws', 400)).toEqual({ refused: false });
+    expect(read({}, 'aws', 429)).toEqual({ refused: true });
+  });
+
+  test('of an account’s and a project’s limit the slower counts; fast requests have one of their own', () => {
+    const both = {
+      'x-ratelimit-limit-tokens': '150000',
+      'x-ratelimit-remaining-tokens': '149000',
+      'x-ratelimit-limit-project-tokens': '60000',
+      'x-ratelimit-remaining-project-tokens': '59000',
+    };
+    expect(read(both, 'openai-tokens')).toEqual({
+      refused: false,
+      quota: { units: 60_000, windowMs: 60_000 },
+      left: { units: 59_000 },
+    });
+    const fast = {
+      'anthropic-fast-input-tokens-limit': '20000',
+      'anthropic-fast-input-tokens-remaining': '0',
+      'anthropic-priority-input-tokens-limit': '5',
+      'anthropic-priority-input-tokens-remaining': '0',
+    };
+    expect(read(fast, 'anthropic-input-tokens')).toEqual({
+      refused: false,
+      quota: { units: 20_000, windowMs: 60_000 },
+      left: { units: 0 },
+    });
+  });
+
   test('openai and anthropic: a reset to full is nothing to wait for', () => {
     const openai = {
       'x-ratelimit-limit-requests': '60',
@@ -222,6 +258,9 @@ const names = [
   'x-ratelimit-remaining-requests',
   'x-ratelimit-reset-requests',
   'anthropic-ratelimit-requests-limit',
+  'anthropic-fast-requests-limit',
+  'x-ratelimit-limit-project-requests',
+  'x-amzn-errortype',
   'x-shopify-shop-api-call-limit',
   'date',
   'age',

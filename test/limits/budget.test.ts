@@ -1,12 +1,16 @@
 /** One budget for all processes: on the database's clock, whatever that does, whoever dies. */
 import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Limit } from '../../src/declare/limit.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { createLog } from '../../src/log.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import type { Told } from '../../src/limits/answer.ts';
+import { mostWaitMs } from '../../src/limits/when.ts';
 import { Budget, type Permit } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
+import { pidOf, untilBlocked } from '../support/blocked.ts';
 import { freshCluster } from '../support/cluster.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
 import { until } from '../support/wait.ts';
@@ -228,9 +232,9 @@ test('what the upstream states replaces what was declared, and is remembered', a
   const [row] = await db.sql(
     `select told_rate, refusals::int, blocked_until > clock_timestamp() + interval '25 seconds' as blocked from evenkeel.rate_limit`,
   );
-  expect(row).toEqual({ told_rate: 0.01, refusals: 0, blocked: true });
+  expect(row).toEqual({ told_rate: 10, refusals: 0, blocked: true });
   await budget.declare();
-  expect(await force()).toBe(0.01);
+  expect(await force()).toBe(10);
 });
 
 test('reservations that a crash of the server forgot are not given twice', { timeout: 60_000 }, async () => {
@@ -292,4 +296,135 @@ test('a refusal that one process meets stops what others have reserved', async (
   });
   await db.sql(`select pg_notify('evenkeel_limit', '["other",5]')`);
   await until(() => heard.includes(5), { what: 'it to hear again' });
+});
+
+const rates = async (db: FreshDatabase) =>
+  (
+    await db.sql(
+      'select evenkeel.rate_in_force(l) as force, told_rate as told, found_rate as found from evenkeel.rate_limit l',
+    )
+  )[0] as { force: number; told: number | null; found: number | null };
+
+test('a refusal may say what the limit is now; once it is more again, nothing waits for what came of less', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  await budget.heard({ refused: true, waitMs: 0, quota: { units: 1, windowMs: 100_000 } }, '429');
+  expect((await rates(db)).force).toBe(0.01);
+  expect((await reserve(db, 5)).slots).toBe(1);
+  expect((await reserve(db, 5)).wait_ms).toBeGreaterThan(90_000);
+  await budget.heard({ refused: false, quota: { units: 100, windowMs: 1_000 } }, '200');
+  const after = await reserve(db, 5);
+  expect([after.slots, (after.first_ms ?? 0) < 12]).toEqual([5, true]);
+});
+
+test('an upstream that keeps less than it says: what it refuses counts, until it says more', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  const quota = { units: 1_000, windowMs: 1_000 };
+  await budget.heard({ refused: false, quota }, '200');
+  await budget.heard({ refused: true, quota }, '429');
+  await db.sql(`update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds'`);
+  await budget.heard({ refused: true, quota }, '429');
+  const { force, told } = await rates(db);
+  expect(told).toBe(1000);
+  expect(force).toBeGreaterThanOrEqual(500);
+  expect(force).toBeLessThan(910);
+  await budget.heard({ refused: false, quota: { units: 2_000, windowMs: 1_000 } }, '200');
+  expect(await rates(db)).toEqual({ force: 2000, told: 2000, found: null });
+});
+
+test('a refusal that is chance takes nothing back that was regained', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db);
+  await db.sql(
+    `update evenkeel.rate_limit set found_rate = 50, refused_at = clock_timestamp() - interval '20 seconds'`,
+  );
+  await db.sql(`select evenkeel.limit_blocks('api', null, '429', true)`);
+  expect((await rates(db)).force).toBeGreaterThanOrEqual(60);
+});
+
+test('what was reserved and not sent before a refusal is nobody’s loss', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 1 });
+  const taking = Array.from({ length: 2 }, () => budget.take());
+  await taking[0];
+  await until(
+    async () => Number((await db.sql('select sum(used) as used from evenkeel.rate_second'))[0].used) === 2,
+    { what: 'the second to be reserved' },
+  );
+  budget.block(20_000);
+  await until(
+    async () => Number((await db.sql('select sum(used) as used from evenkeel.rate_second'))[0].used) === 1,
+    { what: 'its slot to go back' },
+  );
+  taking[1]?.catch(() => {});
+});
+
+test('a refusal stops this process even while the database can’t be written', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 50 });
+  const other = await db.client();
+  let sent = 0;
+  const taking = Array.from({ length: 4 }, () => budget.take().then(() => sent++));
+  await taking[0];
+  await other.query('begin; select from evenkeel.rate_limit for update');
+  const before = sent;
+  const hearing = budget.heard({ refused: true, waitMs: 300 }, '429');
+  // The others were due every twentieth of a second.
+  const blocked = performance.now() + 250;
+  await until(() => performance.now() > blocked, { what: 'a quarter of a second' });
+  expect(sent).toBe(before);
+  await other.query('commit');
+  await Promise.all([hearing, ...taking]);
+  expect(sent).toBe(4);
+});
+
+test('two at once never have more requests under way than are allowed', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db, { concurrency: 3, rate: 1000 });
+  const [one, two] = [await db.client(), await db.client()];
+  const take = `select slots from evenkeel.reserve('api', 2, 1, gen_random_uuid(), 30)`;
+  await one.query('begin');
+  expect((await one.query(take)).rows).toEqual([{ slots: 2 }]);
+  const pid = await pidOf(two);
+  const taken = two.query(take);
+  // Not counted before the first is done: each would see no lease of the other.
+  await untilBlocked(db.pool, pid);
+  await one.query('commit');
+  expect((await taken).rows).toEqual([{ slots: 1 }]);
+});
+
+test('whatever upstreams say, in whatever order, nobody waits for longer than an hour', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  const edge = fc.constantFrom(1e-9, 1, 1_000, 31 * 86_400_000, 1e9);
+  const told: fc.Arbitrary<Told> = fc.record(
+    {
+      refused: fc.boolean(),
+      waitMs: fc.constantFrom(0, 1, mostWaitMs),
+      quota: fc.record({ units: edge, windowMs: edge }),
+      left: fc.record(
+        { units: fc.oneof(edge, fc.constant(0)), forMs: fc.constantFrom(0, 1, mostWaitMs) },
+        { requiredKeys: ['units'] },
+      ),
+    },
+    { requiredKeys: ['refused'] },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(told, { maxLength: 4 }), fc.constantFrom(1, 100), async (all, weight) => {
+      for (const one of all) await budget.heard(one, 'x');
+      await reserve(db, 10, weight);
+      const { wait_ms } = await reserve(db, 10, weight);
+      expect(wait_ms ?? 0).toBeLessThanOrEqual(mostWaitMs);
+      const [row] = await db.sql(
+        `select blocked_until <= clock_timestamp() + interval '1 hour' or blocked_until is null as sound, evenkeel.rate_in_force(l) as force from evenkeel.rate_limit l`,
+      );
+      expect(row.sound).toBe(true);
+      expect(row.force).toBeGreaterThanOrEqual(1 / 3600);
+      await db.sql(
+        `update evenkeel.rate_limit set tat = '-infinity', blocked_until = null, found_rate = null`,
+      );
+    }),
+    { numRuns: 60 },
+  );
 });

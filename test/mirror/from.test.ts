@@ -223,6 +223,36 @@ test('values that do not fit their column are a reason, too', async () => {
   ]);
 });
 
+test.each<[string, unknown, RegExp]>([
+  [
+    'two rows of one key',
+    [
+      { id: 1, plan: 'a' },
+      { id: 1, plan: 'b' },
+    ],
+    /two rows with the same key/,
+  ],
+  ['an alien key', [{ id: 77, plan: 'a' }], /a key that it was not asked for/],
+  ['no array', 7, /get returned the number 7, not an array of rows/],
+  ['a row without a column', [{ id: 1 }], /a row without plan/],
+])(
+  'asked again before it is written, it returns %s: the reason is on the violation',
+  async (_, answer, why) => {
+    const db = await shop([1, 'gold'], [2, 'gold']);
+    const list = () => ({
+      rows: [
+        { id: 1, plan: 'free' },
+        { id: 2, plan: 'gold' },
+      ],
+    });
+    await keelOn(db, [plans({ get: () => answer as never, list })]).once();
+    expect(await db.sql('select key, reason from evenkeel.violation')).toEqual([
+      { key: ['1'], reason: expect.stringMatching(why) },
+    ]);
+    expect((await table(db)).map(({ plan }) => plan as string)).toEqual(['gold', 'gold']);
+  },
+);
+
 test('an upstream that refuses is read on when it may be', async () => {
   let refusing = true;
   const { url, asked } = await upstream(({ path }) =>
