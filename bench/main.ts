@@ -8,7 +8,9 @@ import { benchHeal } from './heal.ts';
 import { benchBurst } from './capture/burst.ts';
 import { benchCounters } from './capture/counters.ts';
 import { benchStatements } from './capture/statements.ts';
+import { benchChange } from './limits/change.ts';
 import { benchLimits } from './limits/limits.ts';
+import { benchWaiting } from './limits/waiting.ts';
 import { type Options, readOptions } from './options.ts';
 import { type Report, type Row, merged, section } from './report.ts';
 import { type Stage, openStage } from './stage.ts';
@@ -66,9 +68,22 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
     says: 'each page of the dashboard over 10,000 open violations and 1,000,000 journal entries, until its last byte',
     run: staged(benchWeb),
   },
-  limits: {
-    says: 'four processes under one limit, and an upstream that allows so many requests in any rolling second',
-    run: staged(benchLimits),
+  ...Object.fromEntries(
+    [10, 50, 200, 1_000].map(rate => [
+      `limits-${rate}`,
+      {
+        says: `four processes under one limit, and an upstream that allows ${rate} requests in any rolling second: how much of that is used, and how many of those sent are refused`,
+        run: staged((stage, rounds) => benchLimits(stage, rounds, rate)),
+      },
+    ]),
+  ),
+  change: {
+    says: 'an upstream that halves its limit without a word, and what can be reserved at all',
+    run: staged(benchChange),
+  },
+  waiting: {
+    says: 'violations that wait for an upstream of 50 requests a second',
+    run: staged(benchWaiting),
   },
   tpcc: {
     says: 'TPC-C throughput, eleven consistency conditions watched, beside the same without and beside a reader that throws all away',

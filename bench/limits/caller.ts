@@ -1,35 +1,51 @@
-/** One of several processes that send as much as they may, under one limit: `caller.js database upstream name rate dialect`. */
+/** One of several processes that send as much as they may, each request as a handler's is. */
 import { randomUUID } from 'node:crypto';
-import { type Dialect, limit } from '../../src/declare/limit.ts';
+import { limit } from '../../src/declare/limit.ts';
 import { createLog } from '../../src/log.ts';
 import { createPool } from '../../src/db/pool.ts';
-import { readAnswer } from '../../src/limits/answer.ts';
 import { Budget } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
+import { Errand } from '../../src/call/errand.ts';
+import { type Task, loops, task } from './process.ts';
 
-const [database = '', upstream = '', name = '', rate = '1', dialect = 'common'] = process.argv.slice(2);
-const pool = createPool(database, 3);
-const budget = new Budget(pool, limit(name, { rate: `${Number(rate)}/s` }), randomUUID());
-
-async function send(): Promise<void> {
-  for (;;) {
-    const permit = await budget.take();
-    const response = await fetch(upstream, { method: 'POST', body: '{}' });
-    await response.arrayBuffer();
-    const told = readAnswer(response, dialect as Dialect, Date.now());
-    await budget.heard(told, String(response.status));
-    await budget.release(permit);
-  }
+/** When requests were sent, and refusals arrived, on a clock that all processes of a machine share; ms. */
+export interface Times {
+  readonly sent: readonly number[];
+  readonly refused: readonly number[];
 }
 
-process.on('disconnect', () => process.exit());
+const { database, upstream, name, rate, beside }: Task = task();
+const pool = createPool(database, 3);
+const budget = new Budget(pool, limit(name, { rate: `${rate}/s` }), randomUUID());
 const notices = new Notices(database, createLog('quiet'), (of, ms) => {
   if (of === name) budget.block(ms);
 });
 notices.start();
 await budget.declare();
-process.send?.('ready');
-// So many under way that an answer's way is never what is waited for.
-await Promise.all(
-  Array.from({ length: Math.max(4, Math.ceil(Number(rate) / 20)) }, () => send().catch(() => {})),
-);
+
+const clock = () => Number(process.hrtime.bigint()) / 1e6;
+let times: { sent: number[]; refused: number[] } = { sent: [], refused: [] };
+const { fetch } = globalThis;
+globalThis.fetch = async (...request) => {
+  times.sent.push(clock());
+  const response = await fetch(...request);
+  if (response.status === 429) times.refused.push(clock());
+  return response;
+};
+process.on('message', (message: 'times') => {
+  if (message === 'times') process.send?.(times);
+  times = { sent: [], refused: [] };
+});
+
+await loops(beside, async () => {
+  const errand = new Errand(budget, 'common', randomUUID(), 30_000);
+  try {
+    await errand.fetch(upstream, { method: 'POST', body: '{}' });
+  } catch {
+    // Refused: its violation would come again. This one looks when it may.
+    if (errand.refused)
+      await new Promise(resolve => setTimeout(resolve, Math.min(1_000, errand.refused?.ms ?? 0)));
+  } finally {
+    await errand.close();
+  }
+});

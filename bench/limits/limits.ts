@@ -1,108 +1,122 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { migrate } from '../../src/db/migrate.ts';
 import type { Row } from '../report.ts';
-import type { Stage } from '../stage.ts';
-import { median } from '../stage.ts';
+import { type Stage, median } from '../stage.ts';
+import { hasCelery, startCelery } from './peers/celery.ts';
+import { openRedis } from './peers/redis.ts';
+import { type Task, asked, end, forked, said, started } from './process.ts';
 import type { Counted, Order } from './upstream.ts';
 
-const rates = [50, 200, 1000] as const;
 const processes = 4;
 const seconds = 10;
 
-/** Four processes, one limit, and an upstream that counts exactly. */
-export async function benchLimits(stage: Stage, rounds: number): Promise<Row[]> {
+/** One way to keep to a limit: who sends, what it is told, and what the upstream says. */
+interface Arm {
+  readonly what: string;
+  readonly file: string;
+  /** Of the limit, as it is configured. */
+  readonly configured: number;
+  readonly says?: boolean;
+  /** What is learned is learned by then; ms. */
+  readonly warmMs: number;
+  readonly needs?: 'redis' | 'celery';
+}
+
+const arms: readonly Arm[] = [
+  { what: 'Evenkeel, its configuration says the limit', file: 'caller.js', configured: 1, warmMs: 1_500 },
+  // Where it isn't known, half as much again is configured.
+  { what: 'Evenkeel, headers say it', file: 'caller.js', configured: 1.5, says: true, warmMs: 1_500 },
+  { what: 'Evenkeel, nobody says it', file: 'caller.js', configured: 1.5, warmMs: 5_000 },
+  { what: 'BullMQ, limiter', file: 'peers/bullmq.js', configured: 1, warmMs: 1_500, needs: 'redis' },
+  {
+    what: 'Bottleneck over Redis, minTime',
+    file: 'peers/bottleneck.js',
+    configured: 1,
+    warmMs: 1_500,
+    needs: 'redis',
+  },
+  { what: 'p-queue, strict, a quarter each', file: 'peers/p-queue.js', configured: 1, warmMs: 1_500 },
+  { what: 'p-throttle, strict, a quarter each', file: 'peers/p-throttle.js', configured: 1, warmMs: 1_500 },
+  { what: 'Celery, rate_limit, a quarter each', file: '', configured: 1, warmMs: 1_500, needs: 'celery' },
+];
+
+interface Kept {
+  readonly kept: number;
+  readonly refused: number;
+}
+
+/** Four processes under one limit, and an upstream that counts exactly: in turn Evenkeel and what others use. */
+export async function benchLimits(stage: Stage, rounds: number, rate: number): Promise<Row[]> {
   await migrate(stage.pool);
-  const rows: Row[] = [];
-  for (const rate of rates) {
-    for (const says of ['configured', 'header', 'nothing'] as const) {
-      const runs: { kept: number; refused: number }[] = [];
-      for (let round = 0; round < rounds; round++)
-        runs.push(await run(stage, rate, says, `${says}-${rate}-${round}`));
-      const told = {
-        configured: 'its configuration says it',
-        header: 'its headers say it',
-        nothing: 'nobody says it',
-      }[says];
-      const share = (of: (run: (typeof runs)[number]) => number) =>
-        `${(100 * median(runs.map(of))).toFixed(1)} %`;
-      rows.push(
-        { what: `${rate}/s, ${told}: of the allowed rate`, value: share(({ kept }) => kept) },
-        { what: `… refused`, value: share(({ refused }) => refused) },
-      );
+  const redis = await openRedis();
+  const runs = new Map<Arm, Kept[]>();
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const arm of arms) {
+        if (arm.needs && (!redis || (arm.needs === 'celery' && !hasCelery()))) continue;
+        const name = `limit-${round}-${arms.indexOf(arm)}`;
+        const kept = await run(arm, rate, { database: stage.url, redis: redis?.url, name });
+        runs.set(arm, [...(runs.get(arm) ?? []), kept]);
+      }
     }
+  } finally {
+    await redis?.close();
   }
-  rows.push({ what: `slots reserved a second, ${processes} processes`, value: await reservations(stage) });
-  return rows;
+  const share = (all: readonly Kept[], of: keyof Kept, digits: number) =>
+    `${(100 * median(all.map(one => one[of]))).toFixed(digits)} %`;
+  return arms.map(arm => {
+    const all = runs.get(arm);
+    const value = all ? `${share(all, 'kept', 1)} · ${share(all, 'refused', 2)}` : 'not on this machine';
+    return { what: `${arm.what}: used · refused`, value };
+  });
 }
 
 async function run(
-  stage: Stage,
+  { file, configured, says = false, warmMs }: Arm,
   rate: number,
-  says: 'configured' | 'header' | 'nothing',
-  name: string,
-): Promise<{ kept: number; refused: number }> {
-  const upstream = fork(fileURLToPath(new URL('upstream.js', import.meta.url)));
+  given: Pick<Task, 'database' | 'redis' | 'name'>,
+): Promise<Kept> {
+  const upstream = forked('upstream.js', {});
   const { port } = await said<{ port: number }>(upstream);
-  const ask = async <T>(message: Order | 'count'): Promise<T> => {
-    upstream.send(message);
-    return said<T>(upstream);
+  const order: Order = { rate, says };
+  await asked(upstream, order);
+  const task = {
+    ...given,
+    upstream: `http://127.0.0.1:${port}/`,
+    rate: Math.round(configured * rate),
+    // So many under way that an answer's way is never what is waited for.
+    beside: Math.max(4, Math.ceil(rate / 10)),
   };
-  await ask({ rate, says: says === 'header' });
-  // Where it isn't known, half as much again is configured.
-  const configured = says === 'configured' ? rate : Math.round(1.5 * rate);
-  const args = [stage.url, `http://127.0.0.1:${port}/`, name, String(configured), 'common'];
-  const callers = Array.from({ length: processes }, () =>
-    fork(fileURLToPath(new URL('caller.js', import.meta.url)), args),
-  );
-  await Promise.all(callers.map(said));
-  // What is learned is learned by then.
-  await delay(says === 'nothing' ? 5_000 : 1_500);
-  await ask({ rate, says: says === 'header' });
+  const over = await begin(file, task, warmMs);
+  await delay(warmMs);
+  await asked(upstream, order);
   await delay(1_000 * seconds);
-  const { accepted, refused, ms } = await ask<Counted>('count');
-  await Promise.all([...callers.map(end), end(upstream)]);
-  return { kept: (1_000 * accepted) / ms / rate, refused: refused / (accepted + refused) };
+  const { accepted, refused, ms } = await asked<Counted>(upstream, 'count');
+  await over();
+  await end(upstream);
+  return { kept: (1_000 * accepted) / ms / rate, refused: refused / Math.max(1, accepted + refused) };
 }
 
-/** Its next message. @throws where it ends first */
-async function said<T>(child: ChildProcess): Promise<T> {
-  const gone = new AbortController();
-  try {
-    const over = once(child, 'exit', { signal: gone.signal }).then(([code]) => {
-      throw new Error(`a process ended with ${String(code)}`);
-    });
-    return await Promise.race([
-      once(child, 'message', { signal: gone.signal }).then(([message]) => message as T),
-      over,
-    ]);
-  } finally {
-    gone.abort();
-  }
+async function begin(
+  file: string,
+  task: Omit<Task, 'share'>,
+  warmMs: number,
+): Promise<() => Promise<unknown>> {
+  if (file === '') return startCelery(task, processes, seconds + warmMs / 1_000);
+  if (file.includes('bullmq')) await fill(task, seconds + warmMs / 1_000);
+  const children = await started(file, task, processes);
+  return () => Promise.all(children.map(end));
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  const over = once(child, 'exit');
-  child.disconnect();
-  await over;
-}
-
-/** In blocks of a hundred, as a fast limit takes them. */
-async function reservations(stage: Stage): Promise<string> {
-  await stage.sql(`insert into evenkeel.rate_limit (name, rate) values ('fast', 1e7) on conflict do nothing`);
-  const until = performance.now() + 5_000;
-  let slots = 0;
-  await Promise.all(
-    Array.from({ length: processes }, async () => {
-      while (performance.now() < until) {
-        const { rows } = await stage.pool.query<{ slots: number }>(
-          `select slots from evenkeel.reserve('fast', 100, 1, '00000000-0000-0000-0000-000000000000', 30)`,
-        );
-        slots += rows[0]?.slots ?? 0;
-      }
-    }),
-  );
-  return Math.round(slots / 5).toLocaleString('en');
+/** More jobs than can be done. */
+async function fill({ redis = '', name, rate }: Omit<Task, 'share'>, time: number): Promise<void> {
+  const { Queue } = await import('bullmq');
+  const { hostname: host, port } = new URL(redis);
+  const queue = new Queue(name, { connection: { host, port: Number(port) } });
+  const jobs = Math.ceil(2 * rate * time);
+  for (let i = 0; i < jobs; i += 1_000)
+    await queue.addBulk(
+      Array.from({ length: Math.min(1_000, jobs - i) }, () => ({ name: 'send', data: {} })),
+    );
+  await queue.close();
 }

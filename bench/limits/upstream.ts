@@ -8,6 +8,8 @@ export interface Order {
   readonly rate: number;
   /** It says in headers what the limit is. */
   readonly says: boolean;
+  /** A refusal says when to come again; seconds. */
+  readonly after?: number;
 }
 
 export interface Counted {
@@ -28,16 +30,17 @@ const server = createServer((request, response) => {
   const fits = accepted.length < order.rate;
   if (fits) accepted.push(now);
   counts[fits ? 'accepted' : 'refused']++;
-  const headers: Record<string, string> = order.says
-    ? { 'ratelimit-policy': `"default";q=${order.rate};w=1` }
-    : {};
-  response.writeHead(fits ? 200 : 429, { 'content-length': '2', ...headers });
+  const headers: Record<string, string> = { 'content-length': '2' };
+  if (order.says) headers['ratelimit-policy'] = `"default";q=${order.rate};w=1`;
+  if (!fits && order.after !== undefined) headers['retry-after'] = `${order.after}`;
+  response.writeHead(fits ? 200 : 429, headers);
   response.end('{}');
 });
 server.keepAliveTimeout = 60_000;
 
 process.on('message', (message: Order | 'count') => {
   if (message !== 'count') {
+    // The second before was another limit's: what is over the new one is refused at once.
     order = message;
     counts = { accepted: 0, refused: 0, began: performance.now() };
     process.send?.('ready');

@@ -1,0 +1,21 @@
+"""Celery's rate_limit: of each worker by itself, so that each gets its share of the limit."""
+import http.client
+import os
+import threading
+from urllib.parse import urlparse
+
+from celery import Celery
+
+app = Celery(broker=os.environ["BROKER_URL"])
+app.conf.worker_prefetch_multiplier = 16
+app.conf.task_ignore_result = True
+upstream = urlparse(os.environ["UPSTREAM"])
+own = threading.local()
+
+
+@app.task(name="limited.send", rate_limit=os.environ["RATE_LIMIT"])
+def send():
+    if not hasattr(own, "connection"):
+        own.connection = http.client.HTTPConnection(upstream.hostname, upstream.port)
+    own.connection.request("POST", "/", "{}")
+    own.connection.getresponse().read()
