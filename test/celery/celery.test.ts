@@ -81,7 +81,7 @@ for (const name of ['redis', 'rabbitmq'] as const) {
   requires(name, 'celery')(`over ${name}`, () => {
     const start: () => Promise<Server> = brokers[name];
 
-    test('a worker that dies, a broker that dies: everything is done, once', async () => {
+    test('a worker and a broker that die, or are stopped for a while: everything is done, once', async () => {
       const broker = await start();
       const db = await shop(300);
       const worker = await celeryWorker(broker.url, db.url);
@@ -93,11 +93,23 @@ for (const name of ['redis', 'rabbitmq'] as const) {
       await until(async () => (await sent(db)) > before, { what: 'more', timeoutMs: 30_000 });
       await broker.kill();
       await broker.start();
-      await until(async () => (await sent(db)) === 300, { what: 'all receipts', timeoutMs: 60_000 });
+      // Stopped as they stand, first who works, then who carries: what is handed over meanwhile arrives when they go on.
+      for (const [i, stopped] of [worker, broker].entries()) {
+        const first = 301 + 20 * i;
+        stopped.pause();
+        await db.sql(
+          `insert into orders select g, g || '@example.org' from generate_series($1::int, $1 + 19) g`,
+          [first],
+        );
+        const taken = `select from evenkeel.violation where state = 'claimed' and key[1]::int >= $1`;
+        await until(async () => (await db.sql(taken, [first])).length > 0, { what: 'some to be taken' });
+        stopped.resume();
+      }
+      await until(async () => (await sent(db)) === 340, { what: 'all receipts', timeoutMs: 60_000 });
       await until(async () => (await ledger(db)).length === 0, { what: 'an empty ledger' });
       expect(
         await db.sql('select count(*)::int as n, count(distinct order_id)::int as orders from outbox'),
-      ).toEqual([{ n: 300, orders: 300 }]);
+      ).toEqual([{ n: 340, orders: 340 }]);
     });
 
     test('a task that nobody knows: the worker lives, and a person is told', async () => {
@@ -143,6 +155,77 @@ requires('rabbitmq')('RabbitMQ', () => {
     expect(await ledger(db)).toMatchObject([
       { state: 'open', reason: "it can't be handed to Celery: there is no queue nowhere", claims: 0 },
     ]);
+  });
+});
+
+requires('rabbitmq')('RabbitMQ', () => {
+  const channelOn = async (url: string) => {
+    const { connect } = await import('amqplib');
+    const connection = await connect(url);
+    onTestFinished(() => connection.close());
+    return connection.createChannel();
+  };
+
+  test('a queue that is not there holds nobody else up', async () => {
+    const { url } = await rabbitmq();
+    const channel = await channelOn(url);
+    await channel.assertQueue('mail');
+    // More than go out at once.
+    const db = await shop(1_200);
+    await db.sql('create table bills (id int primary key); insert into bills select generate_series(1, 3)');
+    const bill = invariant('bill', {
+      says: 'There is none',
+      on: 'bills',
+      broken: sql`select id from bills`,
+      heal: celery('shop.bill', { queue: 'nowhere' }),
+      mode: 'heal',
+      guard: 'none',
+      grace: '0s',
+    });
+    await keelOn(db, [bill, receipts()], { EVENKEEL_BROKER_URL: url }).once();
+    expect((await channel.checkQueue('mail')).messageCount).toBe(1_200);
+    expect(
+      await db.sql(
+        `select invariant, state, claims, reason, count(*)::int as n from evenkeel.violation group by 1, 2, 3, 4 order by 1`,
+      ),
+    ).toEqual([
+      {
+        invariant: 'bill',
+        state: 'open',
+        claims: 0,
+        reason: "it can't be handed to Celery: there is no queue nowhere",
+        n: 3,
+      },
+      { invariant: 'receipt', state: 'claimed', claims: 1, reason: null, n: 1_200 },
+    ]);
+  });
+
+  test('of priorities the higher goes first', async () => {
+    const { url } = await rabbitmq();
+    const channel = await channelOn(url);
+    await channel.assertQueue('mail', { maxPriority: 9 });
+    const db = await shop(2);
+    for (const priority of [1, 9]) {
+      const one = receipts({ priority });
+      await keelOn(db, [one], { EVENKEEL_BROKER_URL: url }).once();
+      await db.sql('delete from evenkeel.violation');
+    }
+    const got: unknown[] = [];
+    for (let i = 0; i < 4; i++) {
+      const message = await channel.get('mail', { noAck: true });
+      got.push(message && message.properties.priority);
+      if (message) {
+        // What Celery's workers go by.
+        expect(message.properties).toMatchObject({
+          contentType: 'application/json',
+          contentEncoding: 'utf-8',
+          deliveryMode: 2,
+          headers: { task: 'shop.send_receipt', eta: null, lang: 'py' },
+        });
+        expect(message.properties.correlationId).toBe(message.properties.headers?.['id']);
+      }
+    }
+    expect(got).toEqual([9, 9, 1, 1]);
   });
 });
 

@@ -9,7 +9,13 @@ import { onTestFinished } from 'vitest';
 import { freePort } from '../../src/db/embedded.ts';
 import { until } from './wait.ts';
 
-export interface Server {
+/** What can be stopped as it stands (SIGSTOP), and go on. */
+interface Pausable {
+  pause(): void;
+  resume(): void;
+}
+
+export interface Server extends Pausable {
   readonly url: string;
   /** kill -9, of everything that belongs to it. */
   kill(): Promise<void>;
@@ -47,6 +53,11 @@ class Group {
     await gone;
   }
 }
+
+const pausing = (group: Group): Pausable => ({
+  pause: () => group.signal('SIGSTOP'),
+  resume: () => group.signal('SIGCONT'),
+});
 
 const open = (port: number): Promise<boolean> =>
   new Promise(resolve => {
@@ -92,7 +103,7 @@ export async function redis(): Promise<Server> {
   };
   onTestFinished(() => group.kill());
   await start();
-  return { url: `redis://127.0.0.1:${port}/0`, kill: () => group.kill(), start };
+  return { url: `redis://127.0.0.1:${port}/0`, kill: () => group.kill(), start, ...pausing(group) };
 }
 
 export async function rabbitmq(): Promise<Server> {
@@ -151,10 +162,10 @@ export async function rabbitmq(): Promise<Server> {
   };
   onTestFinished(kill);
   await start();
-  return { url: `amqp://guest:guest@127.0.0.1:${port}`, kill, start };
+  return { url: `amqp://guest:guest@127.0.0.1:${port}`, kill, start, ...pausing(server) };
 }
 
-export interface Worker {
+export interface Worker extends Pausable {
   kill(): Promise<void>;
   start(): Promise<void>;
   /** What it said so far. */
@@ -214,5 +225,5 @@ export async function celeryWorker(
   };
   onTestFinished(() => group.kill());
   await start();
-  return { kill: () => group.kill(), start, said: () => said };
+  return { kill: () => group.kill(), start, said: () => said, ...pausing(group) };
 }
