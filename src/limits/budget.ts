@@ -1,6 +1,7 @@
 import type { Pool } from '../db/pool.ts';
 import type { Limit } from '../declare/limit.ts';
 import type { Told } from './answer.ts';
+import { Lateness } from './late.ts';
 
 /** The right to send one request now. It has to be given back: a process that dies loses it after half a minute. */
 export interface Permit {
@@ -39,12 +40,14 @@ interface Reserved {
   readonly gap: number;
   readonly wait: number | null;
   readonly leases: readonly string[];
+  /** The database's; ms since 1970. */
+  readonly clock: number;
 }
 
 /** A block of reservations is about so much of a limit's time, so that what a dead process had reserved is soon over; ms. */
 const blockMs = 100;
-/** The next block is reserved so long before the last one ends; ms. */
-const leadMs = 50;
+/** The next block is reserved so long before the last one ends, so that a busy machine loses none of a limit's time; ms. */
+const leadMs = 150;
 const leaseSeconds = 30;
 /** What an upstream says is written down again after so long: another process may have written something else meanwhile; ms. */
 const toldAgainMs = 10_000;
@@ -72,6 +75,7 @@ export class Budget {
   #closed = false;
   /** Refused, here or elsewhere, since the last answer that was no refusal. */
   #doubtful = false;
+  readonly #late = new Lateness();
   /** What this process wrote down last, and when. */
   #told: number | undefined;
   #toldAt = 0;
@@ -222,12 +226,13 @@ export class Budget {
     let wanted = 0;
     while (wanted < most && this.#waiters[wanted]?.weight === weight) wanted++;
     const { rows } = await this.#pool.query<Reserved>(
-      `select slots, first_ms as first, gap_ms as gap, wait_ms as wait, leases::text[] as leases
+      `select slots, first_ms as first, gap_ms as gap, wait_ms as wait, leases::text[] as leases,
+              extract(epoch from clock_timestamp())::float8 * 1000 as clock
          from evenkeel.reserve($1, $2, $3, $4, $5)`,
       [this.name, wanted, weight, this.#holder, leaseSeconds],
     );
     const now = performance.now();
-    const { slots = 0, first, gap = blockMs, wait, leases = [] } = rows[0] ?? {};
+    const { slots = 0, first, gap = blockMs, wait, leases = [], clock = 0 } = rows[0] ?? {};
     for (const lease of leases) this.#leases.add(lease);
     if (leases.length > 0)
       this.#beat ??= setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / 3).unref();
@@ -245,8 +250,9 @@ export class Budget {
     const served = this.#waiters.filter(waiter => waiter.weight === weight).slice(0, slots);
     this.#waiters = this.#waiters.filter(waiter => !served.includes(waiter));
     if (served.length < slots) await this.#adjust((served.length - slots) * weight);
+    const from = now - this.#late.of(now, clock) + (first ?? 0);
     for (const [i, waiter] of served.entries())
-      this.#due.push({ at: now + (first ?? 0) + i * gap, waiter, lease: leases[i] });
+      this.#due.push({ at: from + i * gap, waiter, lease: leases[i] });
     if (leases.length > served.length) await this.#give(leases.slice(served.length));
     this.#schedule();
   }

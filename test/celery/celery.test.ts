@@ -81,36 +81,46 @@ for (const name of ['redis', 'rabbitmq'] as const) {
   requires(name, 'celery')(`over ${name}`, () => {
     const start: () => Promise<Server> = brokers[name];
 
-    test('a worker and a broker that die, or are stopped for a while: everything is done, once', async () => {
-      const broker = await start();
-      const db = await shop(300);
-      const worker = await celeryWorker(broker.url, db.url);
-      await running(db, receipts({ within: '5s', limit: limit('mail', { rate: '200/s' }) }), broker.url);
-      await until(async () => (await sent(db)) > 20, { what: 'some' });
-      await worker.kill();
-      const before = await sent(db);
-      await worker.start();
-      await until(async () => (await sent(db)) > before, { what: 'more', timeoutMs: 30_000 });
-      await broker.kill();
-      await broker.start();
-      // Stopped as they stand, first who works, then who carries: what is handed over meanwhile arrives when they go on.
-      for (const [i, stopped] of [worker, broker].entries()) {
-        const first = 301 + 20 * i;
-        stopped.pause();
-        await db.sql(
-          `insert into orders select g, g || '@example.org' from generate_series($1::int, $1 + 19) g`,
-          [first],
-        );
-        const taken = `select from evenkeel.violation where state = 'claimed' and key[1]::int >= $1`;
-        await until(async () => (await db.sql(taken, [first])).length > 0, { what: 'some to be taken' });
-        stopped.resume();
-      }
-      await until(async () => (await sent(db)) === 340, { what: 'all receipts', timeoutMs: 60_000 });
-      await until(async () => (await ledger(db)).length === 0, { what: 'an empty ledger' });
-      expect(
-        await db.sql('select count(*)::int as n, count(distinct order_id)::int as orders from outbox'),
-      ).toEqual([{ n: 340, orders: 340 }]);
-    });
+    test(
+      'a worker and a broker that die, or are stopped for a while: everything is done, once',
+      { timeout: 180_000 },
+      async () => {
+        const broker = await start();
+        const db = await shop(300);
+        const worker = await celeryWorker(broker.url, db.url);
+        await running(db, receipts({ within: '10s', limit: limit('mail', { rate: '200/s' }) }), broker.url);
+        await until(async () => (await sent(db)) > 20, { what: 'some' });
+        await worker.kill();
+        const before = await sent(db);
+        await worker.start();
+        await until(async () => (await sent(db)) > before, { what: 'more', timeoutMs: 30_000 });
+        await broker.kill();
+        await broker.start();
+        // Stopped as they stand, first who works, then who carries: what is handed over meanwhile arrives when they go on.
+        for (const [i, stopped] of [worker, broker].entries()) {
+          const first = 301 + 20 * i;
+          stopped.pause();
+          await db.sql(
+            `insert into orders select g, g || '@example.org' from generate_series($1::int, $1 + 19) g`,
+            [first],
+          );
+          const taken = `select from evenkeel.violation where state = 'claimed' and key[1]::int >= $1`;
+          await until(async () => (await db.sql(taken, [first])).length > 0, {
+            what: 'some to be taken',
+            timeoutMs: 60_000,
+          });
+          stopped.resume();
+        }
+        await until(async () => (await sent(db)) === 340, { what: 'all receipts', timeoutMs: 60_000 });
+        await until(async () => (await ledger(db)).length === 0, {
+          what: 'an empty ledger',
+          timeoutMs: 60_000,
+        });
+        expect(
+          await db.sql('select count(*)::int as n, count(distinct order_id)::int as orders from outbox'),
+        ).toEqual([{ n: 340, orders: 340 }]);
+      },
+    );
 
     test('a task that nobody knows: the worker lives, and a person is told', async () => {
       const broker = await start();

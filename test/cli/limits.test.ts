@@ -12,7 +12,6 @@ import { evenkeel } from './run.ts';
 
 test('configured, learned, in force, used, waiting, under way, refused, blocked', async () => {
   const db = await freshDatabase();
-  expect((await evenkeel({ url: db.url }, 'status', '--limits')).stdout).toMatch(/no limits yet/);
   const { url } = await upstream((_, nth) =>
     nth <= 2
       ? { json: { plan: 'x' }, headers: { 'ratelimit-policy': '"a";q=20;w=1' } }

@@ -6,10 +6,10 @@ import { freshDatabase } from '../support/database.ts';
 import { requires } from '../support/requires.ts';
 import { until } from '../support/wait.ts';
 
-const orders = 400;
+const orders = 200;
 
 requires('redis', 'celery')('handing over', () => {
-  test('kill -9 and SIGSTOP of those who hand over', { timeout: 120_000 }, async () => {
+  test('kill -9 and SIGSTOP of those who hand over', { timeout: 180_000 }, async () => {
     const broker = await redis();
     const db = await freshDatabase();
     await db.sql(`create table orders (id int primary key, email text not null, receipt_sent_at timestamptz);
@@ -20,7 +20,7 @@ requires('redis', 'celery')('handing over', () => {
       'receipt.sql': `-- evenkeel: broken
 -- says: A paid order has its receipt
 -- on: orders
--- heal: celery shop.send_receipt(id, email) on mail limit mail 150/s within 5s
+-- heal: celery shop.send_receipt(id, email) on mail limit mail 60/s within 10s
 -- mode: heal
 -- guard: none
 -- grace: 0s
@@ -41,6 +41,7 @@ select id, email from orders where receipt_sent_at is null`,
     await until(async () => (await sent()) === orders, { what: 'all', timeoutMs: 60_000 });
     await until(async () => (await db.sql('select from evenkeel.violation')).length === 0, {
       what: 'an empty ledger',
+      timeoutMs: 60_000,
     });
     expect(
       await db.sql('select count(*)::int as n, count(distinct order_id)::int as orders from outbox'),
