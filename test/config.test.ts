@@ -104,6 +104,9 @@ describe('what is wrong with a setting', () => {
     ['EVENKEEL_WEB', '127.0.0.1:99999', 'expected host:port, or off'],
     ['EVENKEEL_WEB_NAMES', 'https://x', 'expected names of hosts, without ports'],
     ['DATABASE_URL', 'mydb', 'expected a URL that begins with postgres://'],
+    ['EVENKEEL_BROKER_URL', 'localhost:5672', 'expected a URL that begins with amqp:// or redis://'],
+    ['EVENKEEL_BROKER_URL', 'sqs://', 'expected a URL that begins with amqp:// or redis://'],
+    ['EVENKEEL_BROKER_URL', 'redis://h:port/0', 'it is not a URL'],
   ])('%s=%s', (name, value, message) => {
     expect(told({ [name]: value })).toEqual([`${name}=${value}: ${message}`]);
   });
@@ -118,6 +121,8 @@ describe('what is wrong with a setting', () => {
     expect(told({ EVENKEEL_READ_TOKEN: one, EVENKEEL_TOKEN: one })).toHaveLength(1);
     const config = readConfig({ EVENKEEL_TOKEN: one });
     expect(inspect(config) + JSON.stringify(config)).not.toContain(one);
+  it.each(['http://u:secret@h/', 'amqp://u:secret@h:port/'])('tells no password: %s', url => {
+    expect(told({ EVENKEEL_BROKER_URL: url }).join()).toMatch(/^EVENKEEL_BROKER_URL=[^:]+:\/\/u:\*\*\*@h/);
   });
 
   it('is told all at once', () => {

@@ -56,6 +56,12 @@ test(
     await until(async () => (await healed()) > 50, { what: 'fifty', timeoutMs: 60_000 });
     first.process.kill('SIGKILL');
     second.process.kill('SIGSTOP');
+    await first.ended;
+    // Nobody renews them any more: what it had is back within a lease.
+    expect(
+      await db.sql(`select bool_and(expires_at <= clock_timestamp() + interval '30 seconds') as soon from (
+        select expires_at from evenkeel.rate_lease union all select due_at from evenkeel.violation where state = 'claimed') l`),
+    ).toEqual([{ soon: true }]);
     rate = 60;
     const then = await healed();
     await until(async () => (await healed()) > then + 100, { what: 'a hundred more', timeoutMs: 60_000 });

@@ -1,7 +1,7 @@
 /** One budget for all processes: on the database's clock, whatever that does, whoever dies. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Limit } from '../../src/declare/limit.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { createLog } from '../../src/log.ts';
@@ -135,6 +135,27 @@ test('of requests at a time, a dead process gives back its own', async () => {
   await db.sql(`update evenkeel.rate_lease set expires_at = clock_timestamp() where id = $1`, [two?.lease]);
   const again = await budget.take();
   expect(again.lease).not.toBe(undefined);
+});
+
+test('a request that takes longer than a lease keeps its own', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { concurrency: 1 });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const permit = await budget.take();
+  await db.sql(`update evenkeel.rate_lease set expires_at = clock_timestamp() + interval '5 seconds'`);
+  vi.advanceTimersByTime(10_000);
+  await until(
+    async () =>
+      (
+        await db.sql(
+          `select from evenkeel.rate_lease where expires_at > clock_timestamp() + interval '20 seconds'`,
+        )
+      ).length === 1,
+    { what: 'it to be renewed' },
+  );
+  await budget.release(permit);
+  expect(await db.sql('select from evenkeel.rate_lease')).toEqual([]);
 });
 
 test('a refusal stops everybody, costs a tenth once, and is waited out twice as long each time', async () => {

@@ -30,7 +30,11 @@ export const slots = invariant('quota-slots', {
      group by q.key having q.value <> count(j.id)::text or count(j.id) = 0`,
   heal: call(redis, async ({ key, evidence }, upstream) => {
     await upstream.reserve(1);
-    client ??= new Redis(url);
+    if (!client) {
+      client = new Redis(url, { maxRetriesPerRequest: 1 });
+      // What goes wrong is said on the violation.
+      client.on('error', () => {});
+    }
     const done = await client.eval(
       putRight,
       1,
