@@ -1,5 +1,6 @@
 import type { Dialect } from '../declare/limit.ts';
 import type { Answer, Told } from './answer.ts';
+import { clamped } from './when.ts';
 
 export type Names = readonly [limit: string, remaining: string, reset: string];
 
@@ -103,10 +104,14 @@ function cost(body: unknown): Omit<Told, 'refused'> | undefined {
   );
   if (!most || !restored || now === undefined || most <= 0 || restored <= 0 || now < 0) return undefined;
   const spent = numberAt(body, 'extensions', 'cost', 'actualQueryCost');
+  // What was asked for and is not there yet.
+  const short = throttled(body) ? (numberAt(body, 'extensions', 'cost', 'requestedQueryCost') ?? 0) - now : 0;
+  const waitMs = short > 0 ? clamped((1_000 * short) / restored) : undefined;
   return {
     quota: { units: most, windowMs: (1_000 * most) / restored },
     left: { units: now },
     ...(spent !== undefined && spent >= 0 && { spent }),
+    ...(waitMs !== undefined && { waitMs }),
   };
 }
 

@@ -165,6 +165,10 @@ describe('presets', () => {
     expect(
       read({}, 'shopify', 200, { ...body, errors: [{ extensions: { code: 'THROTTLED' } }] }),
     ).toMatchObject({ refused: true });
+    const cost = { ...body.extensions.cost, requestedQueryCost: 1_080 };
+    const refusal = { errors: [{ extensions: { code: 'THROTTLED' } }], extensions: { cost } };
+    expect(read({}, 'shopify', 200, refusal)).toMatchObject({ refused: true, waitMs: 1_800 });
+    expect(read({}, 'shopify', 200, { extensions: { cost } })).not.toHaveProperty('waitMs');
   });
 
   test('aws: by the error’s name, in the header or the body', () => {
