@@ -48,6 +48,8 @@ interface Reserved {
 const blockMs = 100;
 /** The next block is reserved so long before the last one ends, so that a busy machine loses none of a limit's time; ms. */
 const leadMs = 150;
+/** A timer that is so late was held up; ms. */
+const heldUpMs = 5;
 const leaseSeconds = 30;
 /** What an upstream says is written down again after so long: another process may have written something else meanwhile; ms. */
 const toldAgainMs = 10_000;
@@ -263,9 +265,14 @@ export class Budget {
     this.#timer = setTimeout(() => this.#hand(), Math.max(0, next.at - performance.now()));
   }
 
-  #hand(): void {
+  #hand(heard = false): void {
     this.#timer = undefined;
     const now = performance.now();
+    // Timers go before sockets: where the process was held up, a refusal that came in meanwhile is heard first.
+    if (!heard && this.#due[0] && now - this.#due[0].at > heldUpMs) {
+      setImmediate(() => this.#hand(true));
+      return;
+    }
     while (this.#due[0] && this.#due[0].at <= now + 0.5) {
       const { waiter, lease } = this.#due.shift() as Due;
       waiter.resolve({ weight: waiter.weight, lease });

@@ -443,3 +443,29 @@ test('whatever upstreams say, in whatever order, nobody waits for longer than an
     { numRuns: 60 },
   );
 });
+
+test('a process that was held up hears what came in meanwhile before it sends what was due', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db, { rate: 4 });
+  let heard = 0;
+  const notices = new Notices(db.url, createLog('quiet'), (_, ms) => {
+    heard++;
+    budget.block(ms);
+  });
+  notices.start();
+  onTestFinished(() => notices.stop());
+  const listening = `select from pg_stat_activity where datname = current_database() and query = 'listen evenkeel_limit'`;
+  await until(async () => (await db.sql(listening)).length > 0, { what: 'it to listen' });
+  const other = await db.client();
+  let sent = 0;
+  const taking = Array.from({ length: 3 }, () => budget.take().then(() => sent++));
+  await taking[0];
+  const telling = other.query(`select evenkeel.limit_blocks('api', 20000, '429', true)`);
+  await new Promise(setImmediate);
+  const held = performance.now() + 500;
+  while (performance.now() < held);
+  await telling;
+  await until(() => heard > 0, { what: 'it to hear' });
+  expect(sent).toBe(1);
+  for (const one of taking) one.catch(() => {});
+});
