@@ -92,7 +92,8 @@ begin
 end $$;
 
 -- As before, without waiting for the disk: everybody hears of it as soon as it is decided, and a refusal that a crash forgets comes
--- again. One that is chance leaves the rate where it was, and where the upstream says its rate, refusals count too.
+-- again. One that is chance leaves the rate where it was. Where the upstream says its rate, refusals count too, once they are more than
+-- one of fifty: below that they are requests that came late.
 create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
   language plpgsql as $$
 declare
@@ -112,7 +113,7 @@ begin
   select coalesce(nullif(sum(s.used - s.refused), 0), force) into let_through from evenkeel.rate_second s
    where s.rate_limit = of and s.second = date_trunc('second', now) - interval '1 second';
   chance := l.refused_at is null or l.refused_at < now - interval '10 seconds' or (
-    select sum(s.refused) + 1 <= 0.005 * sum(s.used) from evenkeel.rate_second s
+    select sum(s.refused) + 1 <= case when l.told_rate is null then 0.005 else 0.02 end * sum(s.used) from evenkeel.rate_second s
      where s.rate_limit = of and s.second > now - interval '10 seconds');
   wait := least(3600000, greatest(0, coalesce(ms, case when chance then 50 else least(60000, 200 * 2 ^ least(l.in_a_row, 20)) end)));
   update evenkeel.rate_limit
