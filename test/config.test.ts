@@ -120,6 +120,8 @@ describe('what is wrong with a setting', () => {
     expect(told({ EVENKEEL_READ_TOKEN: one, EVENKEEL_TOKEN: one })).toHaveLength(1);
     const config = readConfig({ EVENKEEL_TOKEN: one });
     expect(inspect(config) + JSON.stringify(config)).not.toContain(one);
+  });
+
   it.each(['http://u:secret@h/', 'amqp://u:secret@h:port/'])('tells no password: %s', url => {
     expect(told({ EVENKEEL_BROKER_URL: url }).join()).toMatch(/^EVENKEEL_BROKER_URL=[^:]+:\/\/u:\*\*\*@h/);
   });
