@@ -27,6 +27,10 @@ export class Fragment {
     );
   }
 
+  isFinite(column: string): boolean {
+    return this.#finite.has(column);
+  }
+
   /** What stands in the way; undefined: nothing. */
   obstacle(node: Node | undefined): string | undefined {
     if (!node) return 'an empty condition';

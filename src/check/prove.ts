@@ -112,7 +112,7 @@ function tied(table: Table, nodes: readonly Node[]): { used: string[]; checks: C
 }
 
 /** Functions that give the same for the same, whichever of their namesakes is meant. */
-async function immutable(tx: Tx, conditions: readonly Node[]): Promise<ReadonlySet<string>> {
+export async function immutable(tx: Tx, conditions: readonly Node[]): Promise<ReadonlySet<string>> {
   const called = [...nodesOf(conditions)].flatMap(node =>
     'FuncCall' in node ? (names(node.FuncCall.funcname).at(-1) ?? []) : [],
   );
