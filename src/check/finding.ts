@@ -5,8 +5,8 @@ import type { Verdict } from './verdict.ts';
 export interface Finding {
   readonly rule: string;
   readonly name: string;
-  /** `undecided`: the question could be neither proved nor shown. */
-  readonly severity: 'error' | 'warning' | 'undecided';
+  /** `undecided`: the question could be neither proved nor shown. `info`: nothing is wrong. */
+  readonly severity: 'error' | 'warning' | 'info' | 'undecided';
   readonly piece: Piece;
   readonly message: string;
   /** What proves it. */
@@ -14,6 +14,8 @@ export interface Finding {
   /** A row that the schema allows and that shows it. */
   readonly witness: Readonly<Record<string, string | null>> | null;
   readonly fix: string | null;
+  /** What happens, step by step. */
+  readonly trace?: readonly string[];
 }
 
 export const undecided = (

@@ -59,7 +59,13 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
   const fragment = new Fragment(table, await immutable(tx, [...nodes, ...table.checks.map(({ node }) => node)]));
   const doubts: string[] = [];
   if (table.related) doubts.push(`${table.quoted} has partitions or children, whose constraints are theirs`);
-  const disturbed = await disturbing(tx, members);
+  const disturbed = await disturbing(tx, {
+    oid: table.oid,
+    columns: members.flatMap(({ sets }) => [...sets.keys()]),
+    removes: members.some(({ does }) => does === 'remove'),
+    used: [...members.flatMap(({ leaves }) => leaves), ...table.checks].flatMap(({ columns }) => columns),
+    shared: members.some(({ bound }) => bound.touches.some(({ oid }) => oid === table.oid)),
+  });
   if (disturbed !== undefined) doubts.push(disturbed);
   const asks = members.flatMap(({ bound }) => bound.scope.blind).find(one => one.table.endsWith('()'));
   if (asks) doubts.push(`${asks.table}: ${asks.why}`);

@@ -1,20 +1,25 @@
 import { type Tx, ask } from '../../db/pool.ts';
-import type { Local } from './local.ts';
+
+/** Writes of rows of one table. */
+export interface Writing {
+  readonly oid: string;
+  readonly columns: readonly string[];
+  readonly removes: boolean;
+  /** Columns on which what was reasoned rests. */
+  readonly used: readonly string[];
+  /** It says in `touches` that its own table may be written by others too. */
+  readonly shared: boolean;
+}
 
 /**
- * A trigger or rule by which a heal may do something else to its row than was tried; undefined: there is none. What runs
+ * A trigger or rule by which a heal may do something else to its row than was reasoned; undefined: there is none. What runs
  * after the write can't: a heal that finds more rows of its table written than it wrote is rolled back, unless it says in
  * `touches` that this is meant.
  */
-export async function disturbing(tx: Tx, members: readonly Local[]): Promise<string | undefined> {
-  const [first] = members;
-  if (!first) return undefined;
-  const { oid } = first.table;
-  const written = members.flatMap(({ sets }) => [...sets.keys()]);
-  const used = [...written, ...members.flatMap(({ leaves }) => leaves.flatMap(({ columns }) => columns))];
-  const checked = first.table.checks.flatMap(({ columns }) => columns);
-  const removes = members.some(({ does }) => does === 'remove');
-  const allowed = members.some(({ bound }) => bound.touches.some(one => one.oid === oid));
+export async function disturbing(
+  tx: Tx,
+  { oid, columns, removes, used, shared }: Writing,
+): Promise<string | undefined> {
   const rows = await ask(
     tx,
     `select t.tgname, p.prosrc, l.lanname, t.tgtype & 8 = 8,
@@ -25,12 +30,12 @@ export async function disturbing(tx: Tx, members: readonly Local[]): Promise<str
         and (t.tgtype & 3 = 3 or $3) and (t.tgtype & 16 = 16 and cardinality($2::text[]) > 0 or t.tgtype & 8 = 8 and $4)
         and p.pronamespace <> coalesce(to_regnamespace('evenkeel')::oid, 0)
       order by t.tgname`,
-    [oid, written, allowed, removes],
+    [oid, columns, shared, removes],
   );
   for (const [name, source, language, deletes, fires] of rows) {
     if (fires !== 't' && deletes !== 't') continue;
     const stamped = language === 'plpgsql' ? stamps(source ?? '') : undefined;
-    if (!stamped || stamped.some(column => used.includes(column) || checked.includes(column)))
+    if (!stamped || stamped.some(column => used.includes(column) || columns.includes(column)))
       return `the trigger ${name} may change what is written`;
   }
   const [rule] = await ask(
