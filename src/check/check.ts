@@ -12,6 +12,8 @@ export interface Placed extends Omit<Finding, 'piece'> {
   /** The reason that is given in the SQL for passing it over; null: there is none. */
   readonly ignored: string | null;
   readonly page: string;
+  /** Other invariants that it is about. */
+  readonly with?: readonly { readonly name: string; readonly file: string }[];
 }
 
 export interface Checked {
@@ -31,17 +33,19 @@ export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
   return {
     findings: findings
       .filter(one => !told(one, findings))
-      .map(({ piece, ...finding }) => ({
-        ...finding,
-        ...placeOf(invariant, piece.start),
-        fragment: piece.text,
-        ignored: ignored.get(finding.rule) ?? null,
-        page: `docs/rules/${finding.rule}.md`,
-      })),
+      .map(one => ({ ...place(invariant, one), ignored: ignored.get(one.rule) ?? null })),
     unread,
     unused: [...new Set(sites.flatMap(({ sources }) => sources.flatMap(({ table }) => table.unused)))],
   };
 }
+
+/** A finding where it stands in the file. */
+export const place = (invariant: Invariant, { piece, ...finding }: Finding): Omit<Placed, 'ignored'> => ({
+  ...finding,
+  ...placeOf(invariant, piece.start),
+  fragment: piece.text,
+  page: `docs/rules/${finding.rule}.md`,
+});
 
 /** A dead condition whose cause is a literal in it has been told, with the cause. What NOT IN rejects makes nothing dead. */
 function told({ rule, severity, piece }: Finding, all: readonly Finding[]): boolean {
@@ -55,7 +59,8 @@ function told({ rule, severity, piece }: Finding, all: readonly Finding[]): bool
   );
 }
 
-function ignores(sql: string): Map<string, string> {
+/** Rule → the reason given for passing it over. */
+export function ignores(sql: string): Map<string, string> {
   const found = [...sql.matchAll(/^\s*--\s*evenkeel:\s*ignore\s+(EK\d{3})\s+(\S.*)$/gm)];
   return new Map(found.map(([, rule = '', reason = '']) => [rule, reason.trim()]));
 }

@@ -1,4 +1,6 @@
+import type { Bound } from '../ask/bind.ts';
 import { type Checked, type Placed, check } from '../check/check.ts';
+import { checkHeals } from '../check/heals/check.ts';
 import { transaction } from '../db/pool.ts';
 import { didYouMean } from '../declare/guess.ts';
 import type { Invariant } from '../declare/invariant.ts';
@@ -20,7 +22,7 @@ interface Look extends Checked {
 /** `evenkeel check [invariant…]` */
 export async function run(call: Call): Promise<0 | 1> {
   const { out, given } = call;
-  const invariants = await named(call);
+  const { all, asked } = await named(call);
   const limits = {
     readOnly: true,
     snapshot: true,
@@ -30,21 +32,29 @@ export async function run(call: Call): Promise<0 | 1> {
     schemas: ['public'],
   };
   const looks = await withSchema(call, pool =>
-    transaction(pool, limits, tx =>
-      eachBound<Look>(
+    transaction(pool, limits, async tx => {
+      const bounds: Bound[] = [];
+      const each = await eachBound<Look | undefined>(
         tx,
-        invariants,
+        all,
         () => undefined,
-        async ({ invariant }) => ({ ...of(invariant), error: null, ...(await check(tx, invariant)) }),
-        (invariant, { code, located }) => ({
-          ...of(invariant),
-          error: { code, message: located },
-          findings: [],
-          unread: [],
-          unused: [],
-        }),
-      ),
-    ),
+        async bound => {
+          bounds.push(bound);
+          const { invariant } = bound;
+          if (!asked.has(invariant.name)) return undefined;
+          return { ...of(invariant), error: null, ...(await check(tx, invariant)) };
+        },
+        (invariant, { code, located }) =>
+          asked.has(invariant.name)
+            ? { ...of(invariant), error: { code, message: located }, findings: [], unread: [], unused: [] }
+            : undefined,
+      );
+      // Heals meet whether they are asked about or not: all are looked at together.
+      const across = await checkHeals(tx, bounds, healsMs);
+      return each
+        .filter(look => look !== undefined)
+        .map(look => ({ ...look, findings: [...look.findings, ...mine(look.name, across, asked)] }));
+    }),
   );
   const told = looks.flatMap(look => look.findings.filter(({ ignored }) => ignored === null));
   const countOf = (severity: Placed['severity']) => told.filter(one => one.severity === severity).length;
@@ -65,8 +75,28 @@ export async function run(call: Call): Promise<0 | 1> {
 
 const of = ({ name, place }: Invariant) => ({ name, file: place.file });
 
-/** @throws no-such, no-invariants */
-async function named({ args, config }: Call): Promise<readonly Invariant[]> {
+/** What is not decided within that time is undecided; ms. */
+const healsMs = 30_000;
+
+/** Findings in its own file, and those in files that weren't asked about, of which it is the first that was. */
+function mine(
+  name: string,
+  across: ReadonlyMap<string, readonly Placed[]>,
+  asked: ReadonlySet<string>,
+): Placed[] {
+  return [...across].flatMap(([file, findings]) =>
+    findings.filter(one => {
+      if (asked.has(file)) return file === name;
+      return one.with?.find(other => asked.has(other.name))?.name === name;
+    }),
+  );
+}
+
+/** All that have SQL, and the names of those that are asked about. @throws no-such, no-invariants */
+async function named({
+  args,
+  config,
+}: Call): Promise<{ all: readonly Invariant[]; asked: ReadonlySet<string> }> {
   const { invariants } = await loadInvariants(config.invariants);
   const names = invariants.map(({ name }) => name);
   const odd = args.find(name => !names.includes(name));
@@ -76,8 +106,8 @@ async function named({ args, config }: Call): Promise<readonly Invariant[]> {
     });
   }
   // Where another system is the truth, there is no SQL to ask about.
-  const asked = invariants.filter(({ source }) => !source);
-  return args.length > 0 ? asked.filter(({ name }) => args.includes(name)) : asked;
+  const all = invariants.filter(({ source }) => !source);
+  return { all, asked: new Set(args.length > 0 ? args : all.map(({ name }) => name)) };
 }
 
 function card({ name, file, error, findings, unread, unused }: Look, out: Out): string[] {
@@ -95,9 +125,9 @@ function card({ name, file, error, findings, unread, unused }: Look, out: Out): 
 }
 
 function shown(one: Placed, file: string, out: Out): string[] {
-  const { rule, name, severity, message, fragment, by, witness, fix, page } = one;
+  const { rule, name, severity, message, fragment, by, witness, fix, page, trace, with: others } = one;
   const where = `${file}${one.line === null ? '' : `:${one.line}${one.column === null ? '' : `:${one.column}`}`}`;
-  const colour = { error: 'red', warning: 'yellow', undecided: 'dim' } as const;
+  const colour = { error: 'red', warning: 'yellow', info: 'dim', undecided: 'dim' } as const;
   const row =
     witness &&
     Object.entries(witness)
@@ -107,6 +137,8 @@ function shown(one: Placed, file: string, out: Out): string[] {
     `${out.paint(colour[severity], `${severity} ${rule} ${name}`)}  ${where}`,
     `  ${clean(fragment)}`,
     `  ^ ${clean(message)}`,
+    ...(others ?? []).map(other => `  with ${other.file} (${clean(other.name)})`),
+    ...(trace ?? []).map((step, i) => `  ${i === 0 ? 'so' : '  '} ${clean(step)}`),
     ...by.map(ground => `  by ${clean(ground)}`),
     ...(row ? [`  for example ${clean(row)}`] : []),
     ...(fix === null ? [] : [`  fix: ${clean(fix)}`]),

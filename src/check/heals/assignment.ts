@@ -46,9 +46,13 @@ export function obstacleTo(
   /** As it is written it is what is stored: whole numbers, and text that no cast can change. */
   function isPlain(node: Node): boolean {
     const value = literal(node) ?? '';
-    if (column.kind === 'integer') return /^-?(0|[1-9]\d{0,17})$/.test(value) && uncast(node, ['int2', 'int4', 'int8']);
+    if (column.kind === 'integer')
+      return /^-?(0|[1-9]\d{0,17})$/.test(value) && uncast(node, ['int2', 'int4', 'int8']);
     if (column.kind === 'text')
-      return (column.most === undefined || Array.from(value).length <= column.most) && uncast(node, ['text', 'varchar']);
+      return (
+        (column.most === undefined || Array.from(value).length <= column.most) &&
+        uncast(node, ['text', 'varchar'])
+      );
     return column.kind === 'boolean' || column.kind === 'enum';
   }
 

@@ -47,7 +47,13 @@ export async function edgesOf(
         if (table.oid === from.table.oid && locals.has(from.name) && locals.has(to.name)) continue;
         const met = meeting(to, table, columns);
         if (met === undefined) continue;
-        if (columns && table.oid === from.table.oid && !late() && (await passesBy(tx, from, to, table, columns))) continue;
+        if (
+          columns &&
+          table.oid === from.table.oid &&
+          !late() &&
+          (await passesBy(tx, from, to, table, columns))
+        )
+          continue;
         edges.push({ from, to, table, columns: columns && met });
       }
     }
@@ -71,7 +77,8 @@ export async function writtenBy(tx: Tx, bound: Bound): Promise<Written[]> {
   }
   for (const append of appends) found.push({ table: append.table, columns: undefined });
   for (const touched of touches) found.push({ table: touched, columns: undefined });
-  if (does('remove')) for (const child of await cascades(tx, table)) found.push({ table: child, columns: undefined });
+  if (does('remove'))
+    for (const child of await cascades(tx, table)) found.push({ table: child, columns: undefined });
   return [...new Map(found.map(one => [`${one.table.oid} ${one.columns === undefined}`, one])).values()];
 }
 
@@ -100,15 +107,33 @@ function meeting(to: Bound, table: Relation, columns: readonly string[] | undefi
 }
 
 /** No row is looked at by `to` that `from` writes: not as it was, and not as it is then. */
-async function passesBy(tx: Tx, from: Bound, to: Bound, table: Relation, columns: readonly string[]): Promise<boolean> {
+async function passesBy(
+  tx: Tx,
+  from: Bound,
+  to: Bound,
+  table: Relation,
+  columns: readonly string[],
+): Promise<boolean> {
   const { invariant } = to;
-  if (to.table.oid === table.oid && (invariant.form === 'should' || invariant.on.where !== undefined)) return false;
+  if (to.table.oid === table.oid && (invariant.form === 'should' || invariant.on.where !== undefined))
+    return false;
   // A function may look at any row.
   if (to.scope.blind.some(one => one.table.endsWith('()')) || !to.scope.names) return false;
-  const writing = { oid: table.oid, columns, removes: false, used: [...to.scope.names], shared: from.touches.some(({ oid }) => oid === table.oid) };
+  const writing = {
+    oid: table.oid,
+    columns,
+    removes: false,
+    used: [...to.scope.names],
+    shared: from.touches.some(({ oid }) => oid === table.oid),
+  };
   if ((await disturbing(tx, writing)) !== undefined) return false;
   const after = afterwards(from);
-  if (!after || from.invariant.form === 'should' || columns.some(name => !from.sets.some(one => one.name === name))) return false;
+  if (
+    !after ||
+    from.invariant.form === 'should' ||
+    columns.some(name => !from.sets.some(one => one.name === name))
+  )
+    return false;
   const theirs = await lookingAt(tx, invariant.sql, table);
   const ours = await lookingAt(tx, from.invariant.sql, table);
   if (!theirs || ours?.length !== 1 || !ours[0]) return false;
@@ -117,7 +142,8 @@ async function passesBy(tx: Tx, from: Bound, to: Bound, table: Relation, columns
     const values = after.map(one => one(source.alias));
     if ((await possible(tx, { ...condition, parts: [...parts, ...values] })).is !== 'proved') return false;
     // Two names for the row can't stand in one question: then Postgres doesn't know one of them, and it stays undecided.
-    if ((await possible(tx, { ...condition, parts: [...ours[0].parts, ...parts] })).is !== 'proved') return false;
+    if ((await possible(tx, { ...condition, parts: [...ours[0].parts, ...parts] })).is !== 'proved')
+      return false;
   }
   return true;
 }

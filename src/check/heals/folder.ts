@@ -43,7 +43,9 @@ function within({ members, proof }: Group): Edge[] {
         ? proof.judgement.breaks.some(found => found.by === by && found.breaks === breaks)
         : one.does !== 'nothing' && one !== other;
       const { bound } = one;
-      return leads ? [{ from: bound, to: other.bound, table: bound.table, columns: [...one.sets.keys()], known: true }] : [];
+      return leads
+        ? [{ from: bound, to: other.bound, table: bound.table, columns: [...one.sets.keys()], known: true }]
+        : [];
     }),
   );
 }

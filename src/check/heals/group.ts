@@ -46,8 +46,14 @@ function affects(a: Local, b: Local): boolean {
     .filter(({ columns }) => columns.some(name => written.includes(name)))
     .flatMap(({ columns }) => columns);
   const reads = b.leaves.flatMap(({ columns }) => columns);
-  const writes = [...b.sets].flatMap(([name, value]) => [name, ...columnRefs(value).map(parts => parts.at(-1) ?? '')]);
-  return written.some(name => reads.includes(name) || writes.includes(name)) || [...b.sets.keys()].some(name => tied.includes(name));
+  const writes = [...b.sets].flatMap(([name, value]) => [
+    name,
+    ...columnRefs(value).map(parts => parts.at(-1) ?? ''),
+  ]);
+  return (
+    written.some(name => reads.includes(name) || writes.includes(name)) ||
+    [...b.sets.keys()].some(name => tied.includes(name))
+  );
 }
 
 /** Lays out the rows, tries the heals on them, and says how far what they show can be trusted. */
@@ -56,7 +62,10 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
   if (!first) throw new Error('a group of no invariants');
   const { table } = first;
   const nodes = members.flatMap(({ leaves, sets }) => [...leaves.map(({ node }) => node), ...sets.values()]);
-  const fragment = new Fragment(table, await immutable(tx, [...nodes, ...table.checks.map(({ node }) => node)]));
+  const fragment = new Fragment(
+    table,
+    await immutable(tx, [...nodes, ...table.checks.map(({ node }) => node)]),
+  );
   const doubts: string[] = [];
   if (table.related) doubts.push(`${table.quoted} has partitions or children, whose constraints are theirs`);
   const disturbed = await disturbing(tx, {
@@ -76,7 +85,12 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
   const tried = layOut(table, members, fragment, false);
   const shown = tried.space && (await attempt(tx, members, tried.space, doubts));
   // Where nothing is assumed, both are the same.
-  const proof = doubts.length > 0 || !assumed.space ? undefined : rich ? await attempt(tx, members, assumed.space, doubts) : shown;
+  const proof =
+    doubts.length > 0 || !assumed.space
+      ? undefined
+      : rich
+        ? await attempt(tx, members, assumed.space, doubts)
+        : shown;
   const escaped = proof?.judgement.outside[0];
   if (escaped !== undefined)
     doubts.push(`what ${members[escaped]?.name} writes leads to values that were not tried`);
@@ -84,7 +98,12 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
   return { members, shown, proof: doubt === undefined ? proof : undefined, doubt };
 }
 
-async function attempt(tx: Tx, members: readonly Local[], space: Model['space'], doubts: string[]): Promise<Tried | undefined> {
+async function attempt(
+  tx: Tx,
+  members: readonly Local[],
+  space: Model['space'],
+  doubts: string[],
+): Promise<Tried | undefined> {
   await tx.query('savepoint tried');
   try {
     const model = await tryOut(tx, members, space);
@@ -93,8 +112,9 @@ async function attempt(tx: Tx, members: readonly Local[], space: Model['space'],
   } catch (error) {
     if (isDown(error) || sqlState(error) === undefined) throw error;
     await tx.query('rollback to savepoint tried');
-    doubts.push(sqlState(error) === '57014' ? 'it took too long' : `on made-up rows Postgres says: ${describe(error)}`);
+    doubts.push(
+      sqlState(error) === '57014' ? 'it took too long' : `on made-up rows Postgres says: ${describe(error)}`,
+    );
     return undefined;
   }
 }
-

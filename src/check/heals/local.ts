@@ -53,7 +53,9 @@ export async function localOf(tx: Tx, bound: Bound): Promise<Local | string> {
   const { range, alias } = plain;
   const table = await readTable(tx, bound.table.quoted);
   if (!table) return 'it governs no table';
-  const named = range.schemaname ? `${quote(range.schemaname)}.${quote(range.relname ?? '')}` : quote(range.relname ?? '');
+  const named = range.schemaname
+    ? `${quote(range.schemaname)}.${quote(range.relname ?? '')}`
+    : quote(range.relname ?? '');
   if ((await resolve(tx, named)) !== bound.table.oid) return 'it reads another table than it governs';
   const targets = new Map<string, Node>();
   for (const target of select.targetList ?? []) {
@@ -102,7 +104,12 @@ export async function localOf(tx: Tx, bound: Bound): Promise<Local | string> {
 }
 
 interface Shape {
-  readonly range: { schemaname?: string; relname?: string; location?: number; alias?: { aliasname?: string } };
+  readonly range: {
+    schemaname?: string;
+    relname?: string;
+    location?: number;
+    alias?: { aliasname?: string };
+  };
   readonly alias: string;
 }
 

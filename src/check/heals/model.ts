@@ -39,8 +39,15 @@ export async function tryOut(tx: Tx, members: readonly Local[], space: Space): P
     size *= values.length;
   }
   const parameters = dimensions.map(({ values }) => values);
-  const made = madeUp(table.columns.values(), dimensions, weights, space.checks.map(({ text }) => text));
-  const rows = (await ask(tx, `select s."evenkeel n" from (${made}) s order by 1`, [...parameters])).map(([n]) => Number(n));
+  const made = madeUp(
+    table.columns.values(),
+    dimensions,
+    weights,
+    space.checks.map(({ text }) => text),
+  );
+  const rows = (await ask(tx, `select s."evenkeel n" from (${made}) s order by 1`, [...parameters])).map(
+    ([n]) => Number(n),
+  );
   const allowed = new Uint8Array(size + 1);
   for (const n of rows) allowed[n] = 1;
   const places = dimensions.map(({ values }) => new Map(values.map((value, i) => [value, i])));

@@ -4,7 +4,10 @@ import { same } from '../expression.ts';
 import type { Piece } from '../split.ts';
 
 /** What a heal writes, as it stands in the query: the result column of the first of these names; else the query's first line. */
-export function written({ invariant, sets }: Bound, names: readonly string[] = sets.map(({ name }) => name)): Piece {
+export function written(
+  { invariant, sets }: Bound,
+  names: readonly string[] = sets.map(({ name }) => name),
+): Piece {
   const { sql } = invariant;
   const targets = targetsOf(sql);
   for (const name of names) {
@@ -25,7 +28,8 @@ export function mention(sql: string, name: string): Piece {
   const bytes = Buffer.from(sql);
   const word = tokens(sql).find(
     ({ start, end, text }) =>
-      !/^(--|\/\*|')/.test(text) && bytes.subarray(start, end).toString().replaceAll('"', '').toLowerCase() === bare.toLowerCase(),
+      !/^(--|\/\*|')/.test(text) &&
+      bytes.subarray(start, end).toString().replaceAll('"', '').toLowerCase() === bare.toLowerCase(),
   );
   if (!word) return firstLine(sql);
   return {
@@ -75,6 +79,8 @@ export function targetsOf(sql: string): readonly Target[] {
     }
     const last = 'ColumnRef' in val ? val.ColumnRef.fields?.at(-1) : undefined;
     const column = name ?? (last && 'String' in last ? last.String.sval : undefined) ?? '';
-    return [{ name: column, piece: { text, start: bytes.subarray(0, part.start).toString().length }, value: val }];
+    return [
+      { name: column, piece: { text, start: bytes.subarray(0, part.start).toString().length }, value: val },
+    ];
   });
 }

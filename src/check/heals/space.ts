@@ -45,12 +45,7 @@ export interface Laid {
 }
 
 /** @param assume conditions that can't be decided are assumed; else tried with what candidates there are */
-export function layOut(
-  table: Table,
-  members: readonly Local[],
-  fragment: Fragment,
-  assume: boolean,
-): Laid {
+export function layOut(table: Table, members: readonly Local[], fragment: Fragment, assume: boolean): Laid {
   const doubts: string[] = [];
   const doubt = (why: string | undefined) => void (why !== undefined && doubts.push(why));
   const written = new Set(members.flatMap(({ sets }) => [...sets.keys()]));
@@ -60,7 +55,9 @@ export function layOut(
   for (const leaf of members.flatMap(({ leaves }) => leaves)) {
     const obstacle = fragment.obstacle(leaf.node);
     // A generated column changes with others, xmin with any write.
-    const plain = leaf.columns.every(name => (table.columns.get(name)?.opaque ?? '') !== generated && table.columns.has(name));
+    const plain = leaf.columns.every(
+      name => (table.columns.get(name)?.opaque ?? '') !== generated && table.columns.has(name),
+    );
     const free = obstacle !== undefined && plain && !touchesWritten(leaf.columns);
     if (free && assume) {
       const twin = [...assumed.keys()].find(({ text }) => text === leaf.text);
@@ -101,7 +98,8 @@ export function layOut(
     const values = assignments.filter(([to]) => to === name).map(([, value]) => value);
     const hard = values.map(value => obstacleTo(value, column, table, fragment));
     const obstacle = hard.find(one => one !== undefined);
-    const onlyNull = leaves.every(leaf => !columnsIn(leaf).includes(name) || isNullTest(leaf)) &&
+    const onlyNull =
+      leaves.every(leaf => !columnsIn(leaf).includes(name) || isNullTest(leaf)) &&
       !assignments.some(([to, value]) => to !== name && columnsIn(value).includes(name));
     const read = leaves.some(leaf => columnsIn(leaf).includes(name));
     if (obstacle === undefined && !(column.kind === 'other' && onlyNull)) columns.push(column);
@@ -119,12 +117,20 @@ export function layOut(
   const classes = classesOf(columns, leaves, assignments);
   const dimensions: Dimension[] = columns.map(column => {
     const mates = columns.filter(one => classes.get(one.name) === classes.get(column.name));
-    const about = [...leaves, ...assignments.filter(([to]) => mates.some(one => one.name === to)).map(([, value]) => value)]
-      .filter(node => columnsIn(node).length === 0 || columnsIn(node).some(name => mates.some(one => one.name === name)));
+    const about = [
+      ...leaves,
+      ...assignments.filter(([to]) => mates.some(one => one.name === to)).map(([, value]) => value),
+    ].filter(
+      node =>
+        columnsIn(node).length === 0 || columnsIn(node).some(name => mates.some(one => one.name === name)),
+    );
     const found = candidates(column, about, mates);
     const given = found.some(one => one !== null) ? found : [...(sample(column.type) ?? []), ...found];
-    if (!given.some(one => one !== null)) doubt(`values of type ${column.type} are not tried (${column.name})`);
-    const values = loose.has(column.name) ? [given.find(one => one !== null) ?? null, ...(column.nullable ? [null] : [])] : given;
+    if (!given.some(one => one !== null))
+      doubt(`values of type ${column.type} are not tried (${column.name})`);
+    const values = loose.has(column.name)
+      ? [given.find(one => one !== null) ?? null, ...(column.nullable ? [null] : [])]
+      : given;
     return { name: column.name, type: column.type, values, loose: loose.has(column.name) };
   });
   const names = new Map([...assumed].map(([leaf, name]) => [name, leaf]));

@@ -50,9 +50,8 @@ export async function disturbing(
 function stamps(source: string): string[] | undefined {
   const clock = String.raw`(?:now\(\)|current_timestamp|clock_timestamp\(\)|statement_timestamp\(\))`;
   const stamp = String.raw`new\.[a-z_]\w*\s*:?=\s*${clock}\s*;\s*`;
-  const body = new RegExp(
-    String.raw`^\s*begin\s+((?:${stamp})+)return\s+new\s*;\s*end\s*;?\s*$`,
-    'i',
-  ).exec(source);
+  const body = new RegExp(String.raw`^\s*begin\s+((?:${stamp})+)return\s+new\s*;\s*end\s*;?\s*$`, 'i').exec(
+    source,
+  );
   return body?.[1]?.split(';').flatMap(one => /new\.(\w+)/i.exec(one)?.[1]?.toLowerCase() ?? []);
 }

@@ -19,34 +19,77 @@ const leaf = fc.oneof(
   fc
     .tuple(numeric, fc.constantFrom('=', '<>', '<', '<=', '>', '>='), fc.oneof(number, numeric))
     .map(parts => parts.join(' ')),
-  fc.tuple(fc.constantFrom('t', 'u'), fc.constantFrom('=', '<>'), fc.oneof(word, fc.constantFrom('t', 'u'))).map(parts => parts.join(' ')),
-  fc.tuple(fc.constantFrom('n', 't', 'b', 'e', 'at'), fc.constantFrom('is null', 'is not null')).map(parts => parts.join(' ')),
-  fc.constantFrom('b', 'not b', "e = 'one'", "e <> 'two'", 'b is not true', "at < now() - interval '1 hour'", "upper(t) = 'X'", 'n + m > 40', 'n in (0, 2)'),
+  fc
+    .tuple(fc.constantFrom('t', 'u'), fc.constantFrom('=', '<>'), fc.oneof(word, fc.constantFrom('t', 'u')))
+    .map(parts => parts.join(' ')),
+  fc
+    .tuple(fc.constantFrom('n', 't', 'b', 'e', 'at'), fc.constantFrom('is null', 'is not null'))
+    .map(parts => parts.join(' ')),
+  fc.constantFrom(
+    'b',
+    'not b',
+    "e = 'one'",
+    "e <> 'two'",
+    'b is not true',
+    "at < now() - interval '1 hour'",
+    "upper(t) = 'X'",
+    'n + m > 40',
+    'n in (0, 2)',
+  ),
 );
 const condition = fc
   .array(fc.array(leaf, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 2 })
   .map(all => all.map(arms => (arms.length > 1 ? `(${arms.join(' or ')})` : arms[0])).join(' and '));
 const writes = fc.oneof(
-  fc.tuple(fc.constantFrom('n', 'm'), fc.oneof(number, fc.constantFrom('n', 'm', 'null::int', 'case when b then 1 else 2 end', 'coalesce(n, 0)', 'n + 1'))),
-  fc.tuple(fc.constantFrom('t', 'u'), fc.constantFrom("'x'", "'y'", "'z'", 't', 'null::text', "coalesce(t, 'x')", 'lower(u)', "'toolong'")),
+  fc.tuple(
+    fc.constantFrom('n', 'm'),
+    fc.oneof(
+      number,
+      fc.constantFrom('n', 'm', 'null::int', 'case when b then 1 else 2 end', 'coalesce(n, 0)', 'n + 1'),
+    ),
+  ),
+  fc.tuple(
+    fc.constantFrom('t', 'u'),
+    fc.constantFrom("'x'", "'y'", "'z'", 't', 'null::text', "coalesce(t, 'x')", 'lower(u)', "'toolong'"),
+  ),
   fc.tuple(fc.constant('b'), fc.constantFrom('true', 'false', 'not b', 'null::boolean', "e = 'one'")),
   fc.tuple(fc.constant('e'), fc.constantFrom("'one'", "'two'", "case when b then 'one' else 'two' end")),
   fc.tuple(fc.constant('at'), fc.constantFrom('now()', 'null::timestamptz', 'at')),
 );
 /** Values of a column, and what heals write to it. */
 const moves = {
-  t: [["'x'", "'y'", 'null'], ["'x'", "'y'", 'null::text', 'u', "coalesce(u, 'x')"]],
-  u: [["'x'", "'y'", 'null'], ["'x'", "'y'", 'null::text', 't']],
-  n: [['0', '1', 'null'], ['0', '1', 'null::int', 'm']],
-  b: [['true', 'false', 'null'], ['true', 'false', 'not b']],
-  e: [["'one'", "'two'", 'null'], ["'one'", "'two'"]],
+  t: [
+    ["'x'", "'y'", 'null'],
+    ["'x'", "'y'", 'null::text', 'u', "coalesce(u, 'x')"],
+  ],
+  u: [
+    ["'x'", "'y'", 'null'],
+    ["'x'", "'y'", 'null::text', 't'],
+  ],
+  n: [
+    ['0', '1', 'null'],
+    ['0', '1', 'null::int', 'm'],
+  ],
+  b: [
+    ['true', 'false', 'null'],
+    ['true', 'false', 'not b'],
+  ],
+  e: [
+    ["'one'", "'two'", 'null'],
+    ["'one'", "'two'"],
+  ],
   at: [['null'], ['now()']],
 } as const;
 type Heal = { where: string; sets: [string, string][]; removes: boolean };
 /** One that moves a value of this column on, as heals do: so that they meet. */
 const move = (name: keyof typeof moves): fc.Arbitrary<Heal> =>
   fc
-    .tuple(fc.constantFrom<string>(...moves[name][0]), fc.constantFrom<string>(...moves[name][1]), fc.option(leaf, { freq: 1 }), fc.option(writes, { freq: 1 }))
+    .tuple(
+      fc.constantFrom<string>(...moves[name][0]),
+      fc.constantFrom<string>(...moves[name][1]),
+      fc.option(leaf, { freq: 1 }),
+      fc.option(writes, { freq: 1 }),
+    )
     .filter(([is, to]) => !to.startsWith(is))
     .map(([is, to, more, also]) => ({
       where: `${is === 'null' ? `${name} is null` : `${name} = ${is}`}${more === null ? '' : ` and ${more}`}`,
@@ -60,9 +103,14 @@ const heal: fc.Arbitrary<Heal> = fc.record({
 });
 const several = fc
   .constantFrom(...(Object.keys(moves) as (keyof typeof moves)[]))
-  .chain(name => fc.array(fc.oneof({ weight: 4, arbitrary: move(name) }, heal), { minLength: 2, maxLength: 4 }));
+  .chain(name =>
+    fc.array(fc.oneof({ weight: 4, arbitrary: move(name) }, heal), { minLength: 2, maxLength: 4 }),
+  );
 const schema = fc.record({
-  checks: fc.array(condition.filter(one => !one.includes('now()')), { maxLength: 2 }),
+  checks: fc.array(
+    condition.filter(one => !one.includes('now()')),
+    { maxLength: 2 },
+  ),
   required: fc.subarray(['n', 't', 'b']),
 });
 
@@ -78,16 +126,29 @@ test('what is not reported never happens on real rows; what is reported happens'
       from unnest(array[null, -3, 0, 1, 2, 50]) n, unnest(array[null, -3, 0, 1, 2, 50]) m,
         unnest(array[null, 'x', 'y', 'q']) t, unnest(array[null, 'x', 'q']) u, unnest(array[null, true, false]) b,
         unnest(array[null, 'one', 'two']::e[]) e, unnest(array[null, '2000-01-01', '${future}']::timestamptz[]) at`);
-  const counts = { sure: 0, doubtful: 0, rejected: 0, ineffective: 0, rounds: 0, forks: 0, breaks: 0, replayed: 0 };
+  const counts = {
+    sure: 0,
+    doubtful: 0,
+    rejected: 0,
+    ineffective: 0,
+    rounds: 0,
+    forks: 0,
+    breaks: 0,
+    replayed: 0,
+  };
   await fc.assert(
     fc.asyncProperty(schema, several, async ({ checks, required }, heals) => {
       await db.sql(`drop table if exists c; create table c (id int primary key, n int, m int, t text, u varchar(4), b boolean, e e, at timestamptz
         ${checks.map(one => `, check (${one})`).join('')})`);
       for (const name of required) await db.sql(`alter table c alter ${name} set not null`);
-      const valid = [...checks, ...required.map(one => `${one} is not null`)].map(one => ` and (${one}) is not false`);
+      const valid = [...checks, ...required.map(one => `${one} is not null`)].map(
+        one => ` and (${one}) is not false`,
+      );
       // Of columns that nobody speaks of, one value will do.
       const spoken = JSON.stringify([checks, heals]);
-      const mute = columns.filter(name => !new RegExp(`\\b${name}\\b`).test(spoken)).map(name => ` and ${name} = ${one[name]}`);
+      const mute = columns
+        .filter(name => !new RegExp(`\\b${name}\\b`).test(spoken))
+        .map(name => ` and ${name} = ${one[name]}`);
       await db.sql(`insert into c select * from grid where true${mute.join('')}${valid.join('')}`);
       const invariants = heals.map(({ where, sets, removes }, i) => {
         const list = sets.map(([name, value]) => `${value} as ${name}`).join(', ');
@@ -145,7 +206,15 @@ async function really(tx: Tx, bounds: readonly Bound[]): Promise<Real> {
         const list = some.map(({ key }) => key);
         expect(some.every(one => planFor(bound, one).do === 'write')).toBe(true);
         if (bound.sets.length === 0) await removeRows(tx, bound.table, bound.key, list);
-        else await setRows(tx, bound.table, bound.key, bound.sets, list, some.map(({ wanted }) => wanted));
+        else
+          await setRows(
+            tx,
+            bound.table,
+            bound.key,
+            bound.sets,
+            list,
+            some.map(({ wanted }) => wanted),
+          );
       } catch (error) {
         expect(sqlState(error)).toMatch(/^(23|22)/);
         await tx.query('rollback to savepoint part');
@@ -176,17 +245,29 @@ async function rowsOf(tx: Tx): Promise<Map<number, Values>> {
   });
   // Any later time is like the one that the grid has.
   return new Map(
-    rows.map(([id, ...values]) => [Number(id), values.map((value, i) => (columns[i] === 'at' && value !== null && value > '2020' ? future : value))]),
+    rows.map(([id, ...values]) => [
+      Number(id),
+      values.map((value, i) => (columns[i] === 'at' && value !== null && value > '2020' ? future : value)),
+    ]),
   );
 }
 
 /** What happens on real rows stands in the judgement of a group without doubt. */
-function compare(bounds: readonly Bound[], groups: readonly Group[], real: Real, counts: Record<string, number>): void {
+function compare(
+  bounds: readonly Bound[],
+  groups: readonly Group[],
+  real: Real,
+  counts: Record<string, number>,
+): void {
   const indexOf = (name: string) => bounds.findIndex(one => one.name === name);
   const edges = (from: number) =>
     bounds.flatMap((_, by) => {
       const to = real.next[by]?.get(from);
-      return typeof to === 'number' && !real.bad[by]?.has(to) ? [{ by, to }] : to === 'gone' ? [{ by, to: -1 }] : [];
+      return typeof to === 'number' && !real.bad[by]?.has(to)
+        ? [{ by, to }]
+        : to === 'gone'
+          ? [{ by, to: -1 }]
+          : [];
     });
   for (const group of groups) {
     if (group.doubt !== undefined || !group.proof) {
@@ -209,7 +290,10 @@ function compare(bounds: readonly Bound[], groups: readonly Group[], real: Real,
     }
     const mine = new Set(group.members.map(({ name }) => indexOf(name)));
     const own = (from: number) => edges(from).filter(({ by }) => mine.has(by));
-    const seen = explore(own, [...(real.next[0]?.keys() ?? []), ...real.next.flatMap(one => [...one.keys()])]);
+    const seen = explore(own, [
+      ...(real.next[0]?.keys() ?? []),
+      ...real.next.flatMap(one => [...one.keys()]),
+    ]);
     if (seen.round) {
       counts['rounds']!++;
       expect(judgement.rounds.length).toBeGreaterThan(0);
@@ -224,25 +308,40 @@ function compare(bounds: readonly Bound[], groups: readonly Group[], real: Real,
     for (const [from, to] of real.next[by] ?? []) {
       if (typeof to !== 'number' || real.bad[by]?.has(to)) continue;
       for (const [other] of bounds.entries()) {
-        if (other === by || met.has(`${by},${other}`) || real.bad[other]?.has(from) || !real.bad[other]?.has(to)) continue;
+        if (
+          other === by ||
+          met.has(`${by},${other}`) ||
+          real.bad[other]?.has(from) ||
+          !real.bad[other]?.has(to)
+        )
+          continue;
         const group = groups.find(({ members }) => members.some(({ name }) => indexOf(name) === by));
         if (!group?.proof) continue;
         met.add(`${by},${other}`);
         counts['breaks']!++;
-        const pair = group.proof.judgement.breaks.map(one => [one.by, one.breaks].map(n => group.members[n]?.name).join());
+        const pair = group.proof.judgement.breaks.map(one =>
+          [one.by, one.breaks].map(n => group.members[n]?.name).join(),
+        );
         expect(pair).toContain([bounds[by]?.name, bounds[other]?.name].join());
       }
     }
   }
   if (sure && groups.length > 1) {
-    const all = explore(edges, real.next.flatMap(one => [...one.keys()]));
+    const all = explore(
+      edges,
+      real.next.flatMap(one => [...one.keys()]),
+    );
     if (all.round) expect(groups.some(({ proof }) => (proof?.judgement.rounds.length ?? 0) > 0)).toBe(true);
-    else if (all.fork) expect(groups.some(({ proof }) => (proof?.judgement.forks.length ?? 0) > 0)).toBe(true);
+    else if (all.fork)
+      expect(groups.some(({ proof }) => (proof?.judgement.forks.length ?? 0) > 0)).toBe(true);
   }
 }
 
 /** By brute force: can a row come back, or end in two ways? */
-function explore(edges: (from: number) => { to: number }[], starts: readonly number[]): { round: boolean; fork: boolean } {
+function explore(
+  edges: (from: number) => { to: number }[],
+  starts: readonly number[],
+): { round: boolean; fork: boolean } {
   const ends = new Map<number, Set<number>>();
   let [round, fork] = [false, false];
   const walk = (row: number, above: ReadonlySet<number>): Set<number> => {
@@ -253,7 +352,9 @@ function explore(edges: (from: number) => { to: number }[], starts: readonly num
       return new Set();
     }
     const next = edges(row);
-    const found = new Set(next.length === 0 ? [row] : next.flatMap(({ to }) => [...walk(to, new Set([...above, row]))]));
+    const found = new Set(
+      next.length === 0 ? [row] : next.flatMap(({ to }) => [...walk(to, new Set([...above, row]))]),
+    );
     if (found.size > 1) fork = true;
     ends.set(row, found);
     return found;
@@ -284,7 +385,9 @@ async function replay(tx: Tx, { shown, members }: Group): Promise<number> {
       else await setRows(tx, bound.table, bound.key, bound.sets, [['0']], [violation.wanted]);
       expect(await askKeys(tx, bound, [['0']])).toEqual(new Map());
       if (to === model.gone) continue;
-      const { rows } = await tx.query<Record<string, string | null>>(`select ${columns.map(name => `${name}::text`).join(', ')} from c where id = 0`);
+      const { rows } = await tx.query<Record<string, string | null>>(
+        `select ${columns.map(name => `${name}::text`).join(', ')} from c where id = 0`,
+      );
       for (const { name, loose } of model.space.dimensions) {
         const [is, said] = [rows[0]?.[name], model.row(to)[name]];
         if (loose) expect(is === null).toBe(said === null);
@@ -298,7 +401,9 @@ async function replay(tx: Tx, { shown, members }: Group): Promise<number> {
     if (!(await put(tx, model.row(row)))) continue;
     const [violation] = (await askKeys(tx, bound, [['0']])).values();
     await tx.query('savepoint refused');
-    await expect(setRows(tx, bound.table, bound.key, bound.sets, [['0']], [violation?.wanted ?? {}])).rejects.toThrow(/violates/);
+    await expect(
+      setRows(tx, bound.table, bound.key, bound.sets, [['0']], [violation?.wanted ?? {}]),
+    ).rejects.toThrow(/violates/);
     await tx.query('rollback to savepoint refused');
     done++;
   }

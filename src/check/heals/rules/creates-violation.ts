@@ -20,7 +20,15 @@ export const createsViolation: HealRule = {
         pairs.add(pair);
         // Cyclic: EK403 speaks of both.
         if (edges.some(other => other.from === edge.to && other.to === edge.from)) return [];
-        return [found(edge.from, written(edge.from), 'info', `this heal may break ${edge.to.name}${consequence(edge.to)}`, { with: [edge.to], trace: [told(edge)] })];
+        return [
+          found(
+            edge.from,
+            written(edge.from),
+            'info',
+            `this heal may break ${edge.to.name}${consequence(edge.to)}`,
+            { with: [edge.to], trace: [told(edge)] },
+          ),
+        ];
       }),
     ];
   },
@@ -33,11 +41,17 @@ function inGroup({ members, shown }: Group): Found[] {
     const [bound, other] = [members[by]?.bound, members[breaks]?.bound];
     const known = judgement.rounds.some(({ members: round }) => round.includes(by) && round.includes(breaks));
     if (!bound || !other || known) return [];
-    return found(bound, written(bound), acts(other) ? 'info' : 'warning', `this heal breaks ${other.name}${consequence(other)}`, {
-      with: [other],
-      witness: model.row(step.from),
-      trace: trace(model, [step]),
-    });
+    return found(
+      bound,
+      written(bound),
+      acts(other) ? 'info' : 'warning',
+      `this heal breaks ${other.name}${consequence(other)}`,
+      {
+        with: [other],
+        witness: model.row(step.from),
+        trace: trace(model, [step]),
+      },
+    );
   });
 }
 

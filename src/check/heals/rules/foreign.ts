@@ -30,18 +30,32 @@ export async function foreign({ tx }: Folder, bound: Bound): Promise<Found[]> {
   const all: Found[] = [];
   for (const [name, to, shown, column = '', pointed] of keys) {
     const value = targets.find(one => one.name === column)?.value;
-    if (value && (isNull(value) || (await comesFrom(tx, bound.invariant.sql, value, to ?? '', pointed ?? '')))) continue;
+    if (
+      value &&
+      (isNull(value) || (await comesFrom(tx, bound.invariant.sql, value, to ?? '', pointed ?? '')))
+    )
+      continue;
     const message = `whether ${shown} has the row that ${name} asks for hangs on its rows, which are not looked at`;
     all.push(found(bound, written(bound, [column ?? '']), 'undecided', message));
   }
   return all;
 }
 
-async function comesFrom(tx: Folder['tx'], sql: string, value: Node, oid: string, column: string): Promise<boolean> {
+async function comesFrom(
+  tx: Folder['tx'],
+  sql: string,
+  value: Node,
+  oid: string,
+  column: string,
+): Promise<boolean> {
   const path = fields(value);
   if (path.at(-1) !== column) return false;
-  const named = [...nodesOf(parseSelect(sql).fromClause)].flatMap(node => ('RangeVar' in node ? [node.RangeVar] : []));
-  const hits = named.filter(({ alias, relname }) => path.length < 2 || (alias?.aliasname ?? relname) === path[0]);
+  const named = [...nodesOf(parseSelect(sql).fromClause)].flatMap(node =>
+    'RangeVar' in node ? [node.RangeVar] : [],
+  );
+  const hits = named.filter(
+    ({ alias, relname }) => path.length < 2 || (alias?.aliasname ?? relname) === path[0],
+  );
   const [hit] = hits;
   if (hits.length !== 1 || !hit?.relname) return false;
   const written = hit.schemaname ? `${quote(hit.schemaname)}.${quote(hit.relname)}` : quote(hit.relname);

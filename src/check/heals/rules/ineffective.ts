@@ -35,7 +35,12 @@ function tried(group: Group, bound: Bound): Found[] {
     const always = one.always && group.doubt === undefined;
     const message = `after this heal the row is still broken${always ? ', whatever the row' : ''}`;
     const fix = 'write what the condition asks about, or leave these rows out';
-    return [found(bound, piece, always ? 'error' : 'warning', message, { witness: group.shown.model.row(one.row), fix })];
+    return [
+      found(bound, piece, always ? 'error' : 'warning', message, {
+        witness: group.shown.model.row(one.row),
+        fix,
+      }),
+    ];
   }
   const open = group.proof ? group.proof.judgement.ineffective.some(failing => failing.by === by) : true;
   const why = group.doubt ?? 'it depends on conditions that could not be tried';
@@ -47,8 +52,16 @@ async function reasoned({ tx }: Folder, bound: Bound): Promise<Found[]> {
   const { invariant, table, sets } = bound;
   // A row that is gone is found by no query that starts from it; one that was missing is there.
   if (sets.length === 0) {
-    return invariant.heal.some(({ do: verb }) => verb === 'append') && !invariant.heal.some(({ do: verb }) => verb === 'remove')
-      ? [found(bound, written(bound), 'undecided', 'whether the row is right after this heal: it hangs on the row that is inserted')]
+    return invariant.heal.some(({ do: verb }) => verb === 'append') &&
+      !invariant.heal.some(({ do: verb }) => verb === 'remove')
+      ? [
+          found(
+            bound,
+            written(bound),
+            'undecided',
+            'whether the row is right after this heal: it hangs on the row that is inserted',
+          ),
+        ]
       : [];
   }
   const names = sets.map(({ name }) => name);
@@ -56,9 +69,16 @@ async function reasoned({ tx }: Folder, bound: Bound): Promise<Found[]> {
     found(bound, written(bound), 'undecided', `whether the row is right after this heal: ${why}`),
   ];
   const used = [...(bound.scope.names ?? table.columns.map(({ name }) => name))];
-  const disturbed = await disturbing(tx, { oid: table.oid, columns: names, removes: false, used, shared: bound.touches.some(({ oid }) => oid === table.oid) });
+  const disturbed = await disturbing(tx, {
+    oid: table.oid,
+    columns: names,
+    removes: false,
+    used,
+    shared: bound.touches.some(({ oid }) => oid === table.oid),
+  });
   if (disturbed !== undefined) return undecided(disturbed);
-  if (bound.scope.blind.some(one => one.table.endsWith('()'))) return undecided('it calls a function that may look at the row');
+  if (bound.scope.blind.some(one => one.table.endsWith('()')))
+    return undecided('it calls a function that may look at the row');
   if (invariant.form === 'should') {
     if (invariant.source || !(await mentions(tx, invariant.sql, table.oid))) return [];
     const parsed = parseSelect(invariant.sql);
@@ -69,14 +89,23 @@ async function reasoned({ tx }: Folder, bound: Bound): Promise<Found[]> {
   }
   const places = await lookingAt(tx, invariant.sql, table);
   const after = afterwards(bound);
-  if (!places || !after || !ownKey(bound, places.map(({ source }) => source.alias))) return undecided('it looks at other rows too, and what it writes is computed');
+  if (
+    !places ||
+    !after ||
+    !ownKey(
+      bound,
+      places.map(({ source }) => source.alias),
+    )
+  )
+    return undecided('it looks at other rows too, and what it writes is computed');
   for (const { source, parts } of places) {
     const verdict = await possible(tx, {
       table: source.table,
       alias: source.alias,
       parts: [...parts, ...after.map(one => one(source.alias))],
     });
-    if (verdict.is !== 'proved') return undecided(verdict.is === 'undecided' ? verdict.why : 'it hangs on other rows');
+    if (verdict.is !== 'proved')
+      return undecided(verdict.is === 'undecided' ? verdict.why : 'it hangs on other rows');
   }
   return [];
 }
@@ -99,6 +128,9 @@ function ownKey({ invariant, key }: Bound, aliases: readonly string[]): boolean 
   return key.every(({ name }) => {
     const value = targets.find(one => one.name === name)?.value;
     const path = value ? fields(value) : [];
-    return path.at(-1) === name && (path.length === 1 ? alone : path.length === 2 && aliases.includes(path[0] ?? ''));
+    return (
+      path.at(-1) === name &&
+      (path.length === 1 ? alone : path.length === 2 && aliases.includes(path[0] ?? ''))
+    );
   });
 }

@@ -28,7 +28,10 @@ async function both({ tx, locals, late }: Folder, one: Bound, other: Bound): Pro
   ];
   const members = [locals.get(one.name), locals.get(other.name)].filter(local => local !== undefined);
   if (members.length < 2 || late())
-    return say('undecided', `whether ${one.name} and ${other.name} can ask others about one row: they look at more than the row`);
+    return say(
+      'undecided',
+      `whether ${one.name} and ${other.name} can ask others about one row: they look at more than the row`,
+    );
   const { shown, proof, doubt } = await look(tx, members);
   const row = shown?.model.rows.find(n => shown.model.bad.every(bad => bad[n] === 1));
   if (shown && row !== undefined) {

@@ -17,7 +17,11 @@ function inGroup({ members, shown, proof, doubt }: Group): Found[] {
       const [first, ...others] = pair.flatMap(n => members[n]?.bound ?? []);
       if (!first) return [];
       const [one, other] = ways.map(way => trace(shown.model, way));
-      const message = `which row comes out depends on whether ${list([first, ...others].map(({ name }) => name))} heals first`.replace(' and ', ' or ');
+      const message =
+        `which row comes out depends on whether ${list([first, ...others].map(({ name }) => name))} heals first`.replace(
+          ' and ',
+          ' or ',
+        );
       return found(first, written(first), 'warning', message, {
         with: others,
         witness: shown.model.row(ways[0][0]?.from ?? 0),
@@ -29,7 +33,8 @@ function inGroup({ members, shown, proof, doubt }: Group): Found[] {
   const acting = members.filter(({ does }) => does !== 'nothing');
   const [first, ...others] = acting.map(({ bound }) => bound);
   // That they come to rest at all is EK403; a doubt is told there.
-  if (!first || others.length === 0 || doubt !== undefined || !proof || proof.judgement.rounds.length > 0) return [];
+  if (!first || others.length === 0 || doubt !== undefined || !proof || proof.judgement.rounds.length > 0)
+    return [];
   const vague = proof.model.space.vague;
   const why =
     proof.judgement.forks.length > 0

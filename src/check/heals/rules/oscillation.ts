@@ -9,7 +9,12 @@ import { list, trace } from '../show.ts';
 export const oscillation: HealRule = {
   id: 'EK403',
   name: 'oscillation',
-  find: ({ groups, edges }) => [...groups.flatMap(inGroup), ...knots(edges).filter(knot => !knot.edges.every(({ known }) => known)).map(tied)],
+  find: ({ groups, edges }) => [
+    ...groups.flatMap(inGroup),
+    ...knots(edges)
+      .filter(knot => !knot.edges.every(({ known }) => known))
+      .map(tied),
+  ],
 };
 
 function inGroup(group: Group): Found[] {
@@ -58,7 +63,9 @@ function knots(edges: readonly Edge[]): { bounds: Bound[]; edges: Edge[] }[] {
   const done = new Set<Bound>();
   return all.flatMap(bound => {
     if (done.has(bound) || !reached.get(bound)?.has(bound)) return [];
-    const bounds = all.filter(other => other === bound || (reached.get(bound)?.has(other) && reached.get(other)?.has(bound)));
+    const bounds = all.filter(
+      other => other === bound || (reached.get(bound)?.has(other) && reached.get(other)?.has(bound)),
+    );
     for (const one of bounds) done.add(one);
     return [{ bounds, edges: moving.filter(({ from, to }) => bounds.includes(from) && bounds.includes(to)) }];
   });

@@ -21,7 +21,11 @@ export const rejected: HealRule = {
       if (!table) continue;
       const always = [...(await constants(folder, bound, table)), ...(await missing(folder, bound))];
       const group = folder.groups.find(({ members }) => members.some(({ name }) => name === bound.name));
-      all.push(...always, ...(always.length === 0 && group ? tried(group, bound) : []), ...(await foreign(folder, bound)));
+      all.push(
+        ...always,
+        ...(always.length === 0 && group ? tried(group, bound) : []),
+        ...(await foreign(folder, bound)),
+      );
     }
     return all;
   },
@@ -34,16 +38,25 @@ function tried(group: Group, bound: Bound): Found[] {
   const one = judgement?.rejected.find(failing => failing.by === by);
   if (one && model && table && sets) {
     const grounds = [
-      ...table.checks.filter(({ columns }) => columns.some(name => sets.has(name))).map(check => `${check.name} ${check.definition}`),
-      ...[...sets.keys()].filter(name => table.columns.get(name)?.nullable === false).map(name => `${name} NOT NULL`),
+      ...table.checks
+        .filter(({ columns }) => columns.some(name => sets.has(name)))
+        .map(check => `${check.name} ${check.definition}`),
+      ...[...sets.keys()]
+        .filter(name => table.columns.get(name)?.nullable === false)
+        .map(name => `${name} NOT NULL`),
     ];
     const whole = one.always && group.doubt === undefined;
-    const message = whole ? 'the schema refuses what this heal writes, whatever the row' : 'the schema refuses what this heal writes to some rows';
+    const message = whole
+      ? 'the schema refuses what this heal writes, whatever the row'
+      : 'the schema refuses what this heal writes to some rows';
     const row = model.row(one.row);
-    return [found(bound, written(bound), whole ? 'error' : 'warning', message, { by: grounds, witness: row })];
+    return [
+      found(bound, written(bound), whole ? 'error' : 'warning', message, { by: grounds, witness: row }),
+    ];
   }
   if (group.proof?.judgement.rejected.some(failing => failing.by === by)) {
-    const message = 'whether the schema takes what this heal writes depends on conditions that could not be tried';
+    const message =
+      'whether the schema takes what this heal writes depends on conditions that could not be tried';
     return [found(bound, written(bound), 'undecided', message)];
   }
   return [];
@@ -85,7 +98,9 @@ async function missing({ tx }: Folder, bound: Bound): Promise<Found[]> {
   const { invariant, table, key, columns, appends } = bound;
   const inserts = invariant.heal.some(remedy => remedy.do === 'insert');
   const all = [
-    ...(inserts ? [{ table, given: [...key.map(({ name }) => name), ...columns.map(({ name }) => name)] }] : []),
+    ...(inserts
+      ? [{ table, given: [...key.map(({ name }) => name), ...columns.map(({ name }) => name)] }]
+      : []),
     ...appends.map(append => ({ table: append.table, given: append.remedy.columns })),
   ];
   const found_: Found[] = [];
@@ -110,7 +125,9 @@ async function missing({ tx }: Folder, bound: Bound): Promise<Found[]> {
     } else {
       const message = `a row of ${into.quoted} can't be inserted without ${names.join(', ')}`;
       const by = names.map(name => `${name} NOT NULL, without a default`);
-      found_.push(found(bound, where, 'error', message, { by, fix: `add ${names.join(', ')} to the result` }));
+      found_.push(
+        found(bound, where, 'error', message, { by, fix: `add ${names.join(', ')} to the result` }),
+      );
     }
   }
   return found_;

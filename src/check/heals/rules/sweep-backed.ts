@@ -17,7 +17,15 @@ export const sweepBacked: HealRule = {
           return found(bound, piece, 'info', `a change of ${table} is not followed: ${why}`, { by });
         }),
         ...(form(costs) === 'sweep'
-          ? [found(bound, firstLine(invariant.sql), 'info', 'to ask of one key costs about as much as to ask of all', { by })]
+          ? [
+              found(
+                bound,
+                firstLine(invariant.sql),
+                'info',
+                'to ask of one key costs about as much as to ask of all',
+                { by },
+              ),
+            ]
           : []),
       ];
     }),

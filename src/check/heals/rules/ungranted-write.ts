@@ -19,10 +19,17 @@ export const ungrantedWrite: HealRule = {
         const role = (await ask(tx, 'select current_user'))[0]?.[0] ?? '';
         const message = `the role ${role} may not do what this heal does`;
         const by = lacking.map(({ right, on, columns }) => `no ${right} on ${named(on, columns)}`);
-        const fix = lacking.map(({ right, on, columns }) => `grant ${right}${columns ? ` (${columns.map(quote).join(', ')})` : ''} on ${on} to ${quote(role)};`).join(' ');
+        const fix = lacking
+          .map(
+            ({ right, on, columns }) =>
+              `grant ${right}${columns ? ` (${columns.map(quote).join(', ')})` : ''} on ${on} to ${quote(role)};`,
+          )
+          .join(' ');
         all.push(found(bound, piece, 'warning', message, { by, fix }));
       }
-      all.push(...(await undeclared(tx, bound)).map(message => ({ ...found(bound, piece, 'warning', message) })));
+      all.push(
+        ...(await undeclared(tx, bound)).map(message => ({ ...found(bound, piece, 'warning', message) })),
+      );
       all.push(...(await unseen(tx, bound)).map(message => found(bound, piece, 'undecided', message)));
     }
     return all;
@@ -36,7 +43,8 @@ interface Right {
   readonly columns?: readonly string[];
 }
 
-const named = (on: string, columns: readonly string[] | undefined): string => `${on}${columns ? ` (${list(columns)})` : ''}`;
+const named = (on: string, columns: readonly string[] | undefined): string =>
+  `${on}${columns ? ` (${list(columns)})` : ''}`;
 
 async function rights(tx: Tx, bound: Bound): Promise<Right[]> {
   const { invariant, table, key, columns, sets, appends, touches } = bound;
@@ -73,7 +81,11 @@ async function refused(tx: Tx, needed: readonly Right[]): Promise<Right[]> {
   for (const need of needed) {
     const { right, on, columns } = need;
     if (on.startsWith('sequence ')) {
-      const [row] = await ask(tx, `select has_sequence_privilege($1, 'usage') or has_sequence_privilege($1, 'update')`, [on.slice('sequence '.length)]);
+      const [row] = await ask(
+        tx,
+        `select has_sequence_privilege($1, 'usage') or has_sequence_privilege($1, 'update')`,
+        [on.slice('sequence '.length)],
+      );
       if (row?.[0] === 'f') lacking.push(need);
     } else if (columns) {
       const rows = await ask(
@@ -103,13 +115,20 @@ async function undeclared(tx: Tx, { invariant, table, touches, sets }: Bound): P
   );
   const reached = [
     ...(removes ? await cascades(tx, table) : []),
-    ...(await readRelations(tx, moved.map(([oid]) => oid ?? ''))).values(),
+    ...(
+      await readRelations(
+        tx,
+        moved.map(([oid]) => oid ?? ''),
+      )
+    ).values(),
   ];
   const left = [...new Map(reached.map(one => [one.oid, one])).values()].filter(
     one => one.oid !== table.oid && !touches.some(({ oid }) => oid === one.oid),
   );
   return left.length > 0
-    ? [`a cascade of this heal writes ${list(left.map(({ quoted }) => quoted))}, which \`touches\` doesn't name: then it is rolled back`]
+    ? [
+        `a cascade of this heal writes ${list(left.map(({ quoted }) => quoted))}, which \`touches\` doesn't name: then it is rolled back`,
+      ]
     : [];
 }
 
@@ -129,5 +148,8 @@ async function unseen(tx: Tx, { invariant, table, touches, sets, appends }: Boun
       order by 1`,
     [table.oid, events, appends.map(append => append.table.oid), sets.map(({ name }) => name)],
   );
-  return rows.map(([name, on]) => `what the trigger ${name} of ${on} writes is not known; if it writes other tables, name them in \`touches\``);
+  return rows.map(
+    ([name, on]) =>
+      `what the trigger ${name} of ${on} writes is not known; if it writes other tables, name them in \`touches\``,
+  );
 }

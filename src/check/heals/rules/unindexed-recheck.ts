@@ -2,7 +2,7 @@ import type { Bound } from '../../../ask/bind.ts';
 import { form } from '../../../ask/cost.ts';
 import { byKeys } from '../../../ask/question.ts';
 import type { Relation } from '../../../catalog/relation.ts';
-import { type Tx, quote } from '../../../db/pool.ts';
+import { type Tx, ask, quote } from '../../../db/pool.ts';
 import { mention } from '../piece.ts';
 import { type Found, type HealRule, found } from '../rule.ts';
 
@@ -36,7 +36,9 @@ function told(bound: Bound, relation: Relation): Found {
   );
   const names = columns.map(quote).join(', ');
   return served
-    ? found(bound, piece, severity, message, { by: [`(${names}) has an index: the query as written keeps the key from it`] })
+    ? found(bound, piece, severity, message, {
+        by: [`(${names}) has an index: the query as written keeps the key from it`],
+      })
     : found(bound, piece, severity, message, {
         by: [`no index begins with (${names})`],
         fix: `create index concurrently on ${relation.quoted} (${names});`,
@@ -61,21 +63,31 @@ async function readWhole(tx: Tx, bound: Bound): Promise<Relation[]> {
     const text = byKeys(bound, chosen === 'sweep' ? 'lateral' : chosen);
     const { rows } = await tx.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(
       `explain (format json, verbose) ${text}`,
-      bound.key.map(() => [null]),
+      (await someKey(tx, bound)).map(part => [part]),
     );
     const names = rows[0] ? wholeIn(rows[0]['QUERY PLAN'][0].Plan) : [];
-    return bound.scope.reads.filter(
-      ({ kind, name, schema }) => kind !== 'v' && names.some(one => one.name === name && one.schema === schema),
+    // Of a partitioned table its partitions are read.
+    const oids = await ask(
+      tx,
+      'select distinct coalesce(pg_partition_root(oid), oid)::oid::int8 from unnest($1::text[]::regclass[]) u(oid)',
+      [names],
     );
+    return bound.scope.reads.filter(({ kind, oid }) => kind !== 'v' && oids.some(([one]) => one === oid));
   } finally {
     await tx.query('rollback to savepoint plan');
   }
 }
 
-function wholeIn(plan: Node): { name: string; schema: string | undefined }[] {
+/** A key that stands in the table, because the planner sees through one that is NULL; empty tables have none. */
+async function someKey(tx: Tx, { key, table }: Bound): Promise<readonly (string | null)[]> {
+  const list = key.map(({ name }) => `${quote(name)}::text`).join(', ');
+  return (await ask(tx, `select ${list} from ${table.quoted} limit 1`))[0] ?? key.map(() => null);
+}
+
+function wholeIn(plan: Node): string[] {
   const { 'Node Type': how, 'Relation Name': name, Schema: schema, Plans: below = [] } = plan;
   // An index that is read from end to end, for its order or its columns, is the table read whole by another name.
   const whole = how === 'Seq Scan' || (/^Index (Only )?Scan$/.test(how) && plan['Index Cond'] === undefined);
-  const here = whole && name !== undefined ? [{ name, schema }] : [];
+  const here = whole && name !== undefined && schema !== undefined ? [`${quote(schema)}.${quote(name)}`] : [];
   return [...here, ...below.flatMap(wholeIn)];
 }
