@@ -23,6 +23,7 @@ import type { Log } from './log.ts';
 import { Service } from './service.ts';
 import { Bindings } from './roster/bindings.ts';
 import { Gate } from './roster/gate.ts';
+import { Refusals } from './roster/refusals.ts';
 import { leave, retire, stand } from './roster/roster.ts';
 import { chooseCapture } from './watch/capture/choose.ts';
 import { Leader } from './watch/leader.ts';
@@ -70,6 +71,8 @@ export async function createEngine(
   await bindings.refresh();
   const heartbeat = () => bindings.standing(bounds => stand(pool, self, bounds, bindings.unbound));
   await heartbeat();
+  const refusals = new Refusals(pool, log);
+  await refusals.settle(bindings.all);
 
   const limitMs = config.statementTimeoutMs;
   const ward = wardOf(pool, bindings, config, journal);
@@ -147,7 +150,10 @@ export async function createEngine(
 
   const services = [
     new Service('heartbeat', 2_000, log, heartbeat),
-    new Service('bindings', 5_000, log, () => bindings.tend()),
+    new Service('bindings', 5_000, log, async () => {
+      await bindings.tend();
+      await refusals.settle(bindings.all);
+    }),
     new Service('retire', 10_000, log, () => retire(pool)),
     new Service('overdue', 60_000, log, () => raiseOverdue(pool)),
     new Service('alerts', 1_000, log, () => sendAlerts(pool, config)),

@@ -20,7 +20,7 @@ insert into evenkeel.invariant as i (name, hash, says, on_table, key, heal, mode
 select name, hash, says, "onTable", key, heal, mode, guard, "limitName" from mine
 on conflict (name) do update
    set hash = excluded.hash, says = excluded.says, on_table = excluded.on_table, key = excluded.key, heal = excluded.heal,
-       mode = excluded.mode, guard = excluded.guard, limit_name = excluded.limit_name, in_force_since = clock_timestamp(), retired_at = null, held_at = null, held_why = null, failed_at = null,
+       mode = excluded.mode, guard = excluded.guard, limit_name = excluded.limit_name, in_force_since = clock_timestamp(), retired_at = null, refused_why = null, held_at = null, held_why = null, failed_at = null,
        failed_why = null, cursor = null, pass_started_at = null, proved_at = null, passes = 0, found = null,
        chunk_rows = 1000, next_pass_at = clock_timestamp(), stale_since = null, stale_why = null, verified_at = null,
        escapes = 0, escaped_at = null, backed_by = 'sweeps', unfollowed = '{}'

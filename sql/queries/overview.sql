@@ -1,7 +1,7 @@
 -- What a person sees of each invariant ($1: one name; null: all that are in force): its state, the ledger's counts, the
 -- last hour, the running sweep, and who carries it.
 select i.name, i.says, i.on_table as "on", i.heal, i.mode, i.guard, i.hash, i.retired_at as "retiredAt",
-       i.held_at as "heldAt", i.held_why as "heldWhy", i.failed_at as "failedAt", i.failed_why as "failedWhy",
+       i.refused_why as "refusedWhy", i.held_at as "heldAt", i.held_why as "heldWhy", i.failed_at as "failedAt", i.failed_why as "failedWhy",
        i.proved_at as "provedAt", i.passes::float8 as passes, i.found::float8 as found,
        i.pass_started_at as "passStartedAt", i.pass_rows::float8 as "passRows", i.pass_found::float8 as "passFound",
        i.last_pass_ms as "lastPassMs", i.last_busy_ms as "lastBusyMs",

@@ -60,7 +60,7 @@ export const commands: Readonly<Record<string, Command>> = {
     says: 'install the schema, sweep, find and heal, until it is stopped',
     more: [
       'Start it on more machines and they share the work: one of them sweeps, all heal. A database that is down is ' +
-        'waited for.',
+        'waited for. What `check` has an error for stays in observe.',
       'SIGTERM or Ctrl-C ends the heal under way and then the process; a second one ends it at once.',
     ],
     flags: ['invariants', 'once'],
@@ -87,6 +87,8 @@ export const commands: Readonly<Record<string, Command>> = {
       'Asks Postgres, from the constraints of the tables and without looking at their rows, which conditions can never be ' +
         'met, are always met, compare with a value that cannot be, or pass over NULL. What is proved is said with the ' +
         'constraint, what is possible with a row, and what could not be decided with what stood in the way.',
+      'All heals are looked at together: those that the schema refuses, that mend nothing, undo each other, break another ' +
+        'invariant, or whose order matters; and what they write, against the rights of this role.',
       'With --schema it needs no database: the file is loaded into an embedded Postgres, which is removed afterwards.',
       'A line `-- evenkeel: ignore EK201 reason` in the SQL silences a rule. docs/check.md tells more.',
     ],

@@ -55,7 +55,7 @@ export interface CauseCount {
 /** What an invariant is doing, each with its meaning. `why` beside it says more where there is more to say. */
 export const standings = {
   healing: 'heals by itself',
-  observing: 'declared so: shows what it would write',
+  observing: 'declared so, or `check` has an error for it: shows what it would write',
   looking: 'heals once it has looked at every row; this is the first time',
   held: 'observes until a person says resume',
   failed: 'could not be asked the last time; it is tried again by itself',
@@ -233,6 +233,7 @@ type Row = Omit<Standing, 'state' | 'why' | 'hour' | 'sweep' | 'unsure'> &
     retiredAt: Date | null;
     staleSince: Date | null;
     staleWhy: string | null;
+    refusedWhy: string | null;
     heldAt: Date | null;
     heldWhy: string | null;
     failedAt: Date | null;
@@ -295,10 +296,15 @@ function stateOf(row: Row): Pick<Standing, 'state' | 'why'> {
   if (row.retiredAt) return { state: 'retired', why: null };
   if (row.failedAt) return { state: 'failed', why: row.failedWhy };
   if (row.heldAt) return { state: 'held', why: row.heldWhy };
+  if (row.refusedWhy !== null)
+    return { state: 'observing', why: `${row.refusedWhy}; \`evenkeel check ${row.name}\` says more` };
   if (row.mode === 'observe') return { state: 'observing', why: null };
   return row.provedAt ? { state: 'healing', why: null } : { state: 'looking', why: null };
 }
 
 /** Whether a person has nothing to do here. */
 export const isFine = (one: Standing): boolean =>
-  one.open + one.approved + one.parked === 0 && one.state !== 'held' && one.state !== 'failed';
+  one.open + one.approved + one.parked === 0 &&
+  one.state !== 'held' &&
+  one.state !== 'failed' &&
+  !(one.state === 'observing' && one.why !== null);

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { healRules } from '../../src/check/heals/rules/index.ts';
 import { rules } from '../../src/check/rules/index.ts';
 import { evenkeel, folder } from '../cli/run.ts';
 import { type FreshDatabase, freshDatabase } from '../support/database.ts';
@@ -120,8 +121,8 @@ test('an invariant whose truth is another system has no SQL to ask about', async
 
 test('every rule has its page, and every page its rule', () => {
   const root = join(import.meta.dirname, '../../docs/rules');
-  expect(readdirSync(root).sort()).toEqual(rules.map(({ id }) => `${id}.md`).sort());
-  for (const { id, name } of rules) {
+  expect(readdirSync(root).sort()).toEqual([...rules, ...healRules].map(({ id }) => `${id}.md`).sort());
+  for (const { id, name } of [...rules, ...healRules]) {
     const page = readFileSync(join(root, `${id}.md`), 'utf8');
     expect(page.split(/^## /m).map(part => part.split('\n')[0])).toEqual([
       `# ${id} \`${name}\``,
