@@ -5,7 +5,7 @@ import { type Pool, describe, transaction } from '../db/pool.ts';
 import type { Log } from '../log.ts';
 
 /** What isn't decided by then counts as undecided: nothing waits for a proof; ms. */
-const mostMs = 15_000;
+const mostMs = 10_000;
 
 /**
  * Invariants of which `check` can prove that something is wrong stay in observe, whatever they declare. What it can't prove

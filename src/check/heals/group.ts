@@ -1,4 +1,4 @@
-import { type Tx, describe, isDown, sqlState } from '../../db/pool.ts';
+import { type Tx, ask, describe, isDown, sqlState } from '../../db/pool.ts';
 import { columnRefs } from '../expression.ts';
 import { Fragment } from '../fragment.ts';
 import { immutable } from '../prove.ts';
@@ -76,6 +76,8 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
     shared: members.some(({ bound }) => bound.touches.some(({ oid }) => oid === table.oid)),
   });
   if (disturbed !== undefined) doubts.push(disturbed);
+  const unproved = await unvalidated(tx, members);
+  if (unproved !== undefined) doubts.push(unproved);
   const asks = members.flatMap(({ bound }) => bound.scope.blind).find(one => one.table.endsWith('()'));
   if (asks) doubts.push(`${asks.table}: ${asks.why}`);
 
@@ -96,6 +98,19 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
     doubts.push(`what ${members[escaped]?.name} writes leads to values that were not tried`);
   const [doubt] = doubts;
   return { members, shown, proof: doubt === undefined ? proof : undefined, doubt };
+}
+
+/** A constraint that isn't validated says nothing of rows that are, and refuses what is written all the same. */
+async function unvalidated(tx: Tx, members: readonly Local[]): Promise<string | undefined> {
+  const [row] = await ask(
+    tx,
+    `select c.conname from pg_constraint c
+      where c.conrelid = $1 and c.contype in ('c', 'n') and not c.convalidated
+        and exists (select from pg_attribute a where a.attrelid = c.conrelid and a.attnum = any(c.conkey) and a.attname = any($2))
+      order by 1 limit 1`,
+    [members[0]?.table.oid, members.flatMap(({ sets }) => [...sets.keys()])],
+  );
+  return row && `${row[0]} is not validated, and may refuse what is written`;
 }
 
 async function attempt(

@@ -8,15 +8,16 @@ import { keelOn } from '../../support/keel.ts';
 export async function checked(
   { pool, url }: { pool: Pool; url: string },
   files: Readonly<Record<string, string>>,
-  forMs = 30_000,
+  role?: string,
 ): Promise<Placed[]> {
   const texts = Object.entries(files).map(([name, text]) => [name, `-- evenkeel: ${text}`]);
   const { invariants } = keelOn({ url }, Object.fromEntries(texts) as Record<string, string>);
   const limits = { readOnly: true, statement: 20_000, schemas: ['public'] };
   return transaction(pool, limits, async tx => {
+    if (role !== undefined) await tx.query(`set local role ${role}`);
     const bounds = [];
     for (const one of invariants) bounds.push(await bind(tx, one, ['public']));
-    return [...(await checkHeals(tx, bounds, forMs)).values()].flat();
+    return [...(await checkHeals(tx, bounds, 30_000)).values()].flat();
   });
 }
 

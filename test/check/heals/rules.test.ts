@@ -18,14 +18,16 @@ beforeAll(async () => {
     create table stamped (id int primary key, a int not null, b int not null, touched timestamptz);
     create function stamp() returns trigger language plpgsql as 'begin new.touched := now(); return new; end';
     create trigger stamp before update on stamped for each row execute function stamp();
+    create table coded (id int primary key, code text unique, part int, constraint later check (part > 0));
+    alter table coded drop constraint later, add constraint later check (part > 0) not valid;
     create table meddled (id int primary key, a int not null, b int not null);
     create function meddle() returns trigger language plpgsql as 'begin new.b := new.a; return new; end';
     create trigger meddle before update on meddled for each row execute function meddle()`);
 });
 
 /** Findings of one rule: severity, then the invariants' names; of these files. */
-async function found(rule: string, files: Readonly<Record<string, string>>) {
-  const all = (await checked(db, files)).filter(one => one.rule === rule);
+async function found(rule: string, files: Readonly<Record<string, string>>, role?: string) {
+  const all = (await checked(db, files, role)).filter(one => one.rule === rule);
   return {
     all,
     brief: all.map(({ severity, with: others = [] }) =>
@@ -44,6 +46,8 @@ describe('EK401 heal-rejected', () => {
     ['NOT NULL', set('plan', 'null::text as plan', 'seats = 7'), ['error']],
     ['no label of the enum', set('kind', "'medium' as kind", 'seats = 7'), ['error']],
     ['a value out of the list', set('plan', "'gold' as plan", "plan = 'free'"), ['error']],
+    ['a value that another row may hold', set('code', "'x' as code", "code = 'y'", 'coded'), ['undecided']],
+    ['NULL, which no other row holds', set('code', 'null::text as code', "code = 'y'", 'coded'), []],
     ['NULL of another column', set('status', 'note as status', "status = 'x'"), []],
     ['what the CHECKs allow', set('kind', "'large' as kind", "kind = 'small'"), []],
     ['a foreign key that hangs on rows', set('owner_id', '1 as owner_id', 'owner_id is null'), ['undecided']],
@@ -360,5 +364,99 @@ describe('EK503 sweep-backed', () => {
     expect(
       (await found('EK503', { it: broken('orders', '', 'select id from orders where total < 0') })).brief,
     ).toEqual([]);
+  });
+});
+
+describe('EK501 ungranted-write', () => {
+  test('rights column by column, and sequences', async () => {
+    const role = `check_${Math.random().toString(36).slice(2)}`;
+    await db.sql(`create role ${role} login; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role};
+      create table if not exists notes (id serial primary key, account_id int not null);
+      grant select on notes to ${role}; grant update (status) on accounts to ${role}`);
+    try {
+      const as = (files: Readonly<Record<string, string>>) => found('EK501', files, role);
+      const { brief: fine } = await as({ it: set('status', "'x' as status", "status = 'y'") });
+      expect(fine).toEqual([]);
+      const { all } = await as({ it: set('status, note', "'x' as status, 'n' as note", "status = 'y'") });
+      expect(all.map(({ by, fix }) => [by, fix])).toEqual([
+        [['no update on public.accounts (note)'], `grant update ("note") on public.accounts to "${role}";`],
+      ]);
+      const { all: more } = await as({
+        it: broken(
+          'accounts',
+          'insert notes(account_id)',
+          'select a.id, a.id as account_id from accounts a where not exists (select from notes n where n.account_id = a.id)',
+        ),
+      });
+      expect(more.flatMap(({ by }) => by)).toEqual([
+        'no update on public.accounts (id)',
+        'no insert on public.notes (account_id)',
+        'no usage on sequence notes_id_seq',
+      ]);
+    } finally {
+      await db.sql(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+  test('cascades that are not declared', async () => {
+    const gone = (touches: string) =>
+      broken('accounts', `remove${touches}`, "select id from accounts where status = 'gone'");
+    const { all } = await found('EK501', { it: gone('') });
+    expect(all.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/writes public\.orders, which `touches`/),
+    ]);
+    expect((await found('EK501', { it: gone('\n-- touches: orders') })).brief).toEqual([]);
+    expect((await found('EK501', { it: set('status', "'x' as status", "status = 'y'") })).brief).toEqual([]);
+  });
+  test('triggers whose writes are not known', async () => {
+    await db.sql(`create table if not exists audited (id int primary key, a int not null); create table if not exists audit (id int);
+      create or replace function audit() returns trigger language plpgsql as 'begin insert into audit values (new.id); return new; end';
+      create or replace trigger audit after update of a on audited for each row execute function audit()`);
+    expect((await found('EK501', { it: set('a', '0 as a', 'a < 0', 'audited') })).brief).toEqual([
+      'undecided',
+    ]);
+    expect(
+      (
+        await found('EK501', {
+          it: set('a', '0 as a', 'a < 0', 'audited').replace('\nselect', '\n-- touches: audit\nselect'),
+        })
+      ).brief,
+    ).toEqual([]);
+    expect((await found('EK501', { it: set('a', '0 as a', 'a = 1', 'stamped') })).brief).toEqual([]);
+  });
+});
+
+describe('EK502 unindexed-recheck', () => {
+  const total = should(
+    'orders',
+    'set',
+    'select o.id, coalesce(sum(l.amount), 0)::int as total from orders o left join lines l on l.order_id = o.id group by o.id',
+  );
+  test('the index that mends it, tried', async () => {
+    const { all, brief } = await found('EK502', { it: total });
+    expect(brief).toEqual(['info']);
+    expect(all[0]).toMatchObject({
+      fragment: 'lines',
+      fix: 'create index concurrently on public.lines ("order_id");',
+    });
+    await db.sql(`insert into lines select g, g % 5000, 1 from generate_series(1, 20000) g; analyze lines`);
+    expect((await found('EK502', { it: total })).brief).toEqual(['warning']);
+    await db.sql(all[0]?.fix ?? '');
+    expect((await found('EK502', { it: total })).brief).toEqual([]);
+    await db.sql('drop index lines_order_id_idx; truncate lines');
+  });
+  test('an index that the query keeps the key from, and no column that leads there', async () => {
+    await db.sql('create index by_order on lines (order_id)');
+    const cast = broken(
+      'orders',
+      '',
+      'select o.id from orders o join lines l on l.order_id::text = o.id::text where l.amount < 0',
+    );
+    expect((await found('EK502', { it: cast })).all.flatMap(({ by }) => by)).toEqual([
+      'no column of it leads to the key',
+    ]);
+    await db.sql('drop index by_order');
+  });
+  test('a key that is asked by its own index', async () => {
+    expect((await found('EK502', { it: set('status', "'x' as status", "status = 'y'") })).brief).toEqual([]);
   });
 });

@@ -41,6 +41,31 @@ export async function foreign({ tx }: Folder, bound: Bound): Promise<Found[]> {
   return all;
 }
 
+/** Whether another row holds the same already hangs on the rows, unless NULL is written, which is like no other. */
+export async function unique({ tx }: Folder, bound: Bound): Promise<Found[]> {
+  const targets = targetsOf(bound.invariant.sql);
+  const nulls = bound.sets
+    .map(({ name }) => name)
+    .filter(name => isNull(targets.find(one => one.name === name)?.value));
+  // Expressions and predicates of an index are known by what it depends on.
+  const indexes = await ask(
+    tx,
+    `select i.indexrelid::regclass::text, min(a.attname)
+       from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attname = any($2)
+      where i.indrelid = $1 and (i.indisunique or i.indisexclusion)
+        and (a.attnum = any(i.indkey::int2[]) or exists (select from pg_depend d where d.classid = 'pg_class'::regclass
+               and d.objid = i.indexrelid and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))
+        and not exists (select from pg_attribute n where n.attrelid = i.indrelid and n.attnum = any(i.indkey::int2[])
+               and n.attname = any($3) and to_jsonb(i) ->> 'indnullsnotdistinct' = 'false')
+      group by 1 order by 1`,
+    [bound.table.oid, bound.sets.map(({ name }) => name), nulls],
+  );
+  return indexes.map(([name, column]) => {
+    const message = `whether another row stands in the way, by ${name}, hangs on the rows, which are not looked at`;
+    return found(bound, written(bound, [column ?? '']), 'undecided', message);
+  });
+}
+
 async function comesFrom(
   tx: Folder['tx'],
   sql: string,

@@ -8,7 +8,7 @@ import type { Folder } from '../folder.ts';
 import type { Group } from '../group.ts';
 import { firstLine, targetsOf, written } from '../piece.ts';
 import { type Found, type HealRule, found } from '../rule.ts';
-import { foreign } from './foreign.ts';
+import { foreign, unique } from './foreign.ts';
 
 /** A heal that the schema refuses: it is tried, rolled back, tried again, and parked. */
 export const rejected: HealRule = {
@@ -25,6 +25,7 @@ export const rejected: HealRule = {
         ...always,
         ...(always.length === 0 && group ? tried(group, bound) : []),
         ...(await foreign(folder, bound)),
+        ...(await unique(folder, bound)),
       );
     }
     return all;
