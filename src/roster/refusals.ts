@@ -32,7 +32,8 @@ export class Refusals {
         this.#reasons = await reasonsAgainst(this.#pool, bounds);
         this.#asked = asked;
         for (const [name, why] of this.#reasons) {
-          if (before.get(name) !== why) this.#log.warn(`${name} only observes: ${why}; \`evenkeel check ${name}\` says more`);
+          if (before.get(name) !== why)
+            this.#log.warn(`${name} only observes: ${why}; \`evenkeel check ${name}\` says more`);
         }
       } else if (this.#reasons.size === 0) return;
       // Again each time: a wording may have come into force since.
@@ -44,7 +45,11 @@ export class Refusals {
   }
 }
 
-async function note(pool: Pool, bounds: readonly Bound[], reasons: ReadonlyMap<string, string>): Promise<void> {
+async function note(
+  pool: Pool,
+  bounds: readonly Bound[],
+  reasons: ReadonlyMap<string, string>,
+): Promise<void> {
   await pool.query(
     `update evenkeel.invariant i
         set refused_why = r.why, mode = case when r.why is null then r.mode else 'observe' end
@@ -52,7 +57,12 @@ async function note(pool: Pool, bounds: readonly Bound[], reasons: ReadonlyMap<s
       where i.name = r.name and i.hash = r.hash and i.refused_why is distinct from r.why`,
     [
       JSON.stringify(
-        bounds.map(({ name, hash, invariant }) => ({ name, hash, mode: invariant.mode, why: reasons.get(name) ?? null })),
+        bounds.map(({ name, hash, invariant }) => ({
+          name,
+          hash,
+          mode: invariant.mode,
+          why: reasons.get(name) ?? null,
+        })),
       ),
     ],
   );
@@ -69,10 +79,12 @@ async function reasonsAgainst(pool: Pool, bounds: readonly Bound[]): Promise<Map
     const asked = bounds.filter(({ invariant }) => !invariant.source);
     const object = (name: string, { rule, name: title, message, severity, ignored }: Placed) => {
       if (severity !== 'error' || ignored !== null || reasons.has(name)) return;
-      if (bounds.some(one => one.name === name && one.invariant.mode === 'heal')) reasons.set(name, `${rule} ${title}: ${message}`);
+      if (bounds.some(one => one.name === name && one.invariant.mode === 'heal'))
+        reasons.set(name, `${rule} ${title}: ${message}`);
     };
     for (const [name, findings] of await checkHeals(tx, asked, mostMs)) {
-      for (const one of findings) for (const party of [name, ...(one.with ?? []).map(other => other.name)]) object(party, one);
+      for (const one of findings)
+        for (const party of [name, ...(one.with ?? []).map(other => other.name)]) object(party, one);
     }
     for (const { name, invariant } of asked) {
       if (performance.now() > end) break;

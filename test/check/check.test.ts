@@ -25,7 +25,9 @@ async function found(where: string, from = 'orders', before = '') {
   const ran = await evenkeel({ url: db.url, cwd }, 'check', '--json');
   const { invariants } = ran.json();
   expect(invariants[0].error).toBeNull();
-  return { code: ran.code, findings: invariants[0].findings as Record<string, any>[], all: invariants[0] }; // oxlint-disable-line typescript/no-explicit-any -- a test knows the shape
+  // What is said of heals, rights and cost has cases of its own.
+  const findings = (invariants[0].findings as Record<string, any>[]).filter(({ rule }) => rule < 'EK4'); // oxlint-disable-line typescript/no-explicit-any -- a test knows the shape
+  return { code: ran.code, findings, all: invariants[0] };
 }
 const brief = (findings: Record<string, unknown>[]) =>
   findings.map(({ rule, severity, fragment }) => [rule, severity, fragment].join(' '));

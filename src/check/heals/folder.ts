@@ -14,7 +14,7 @@ export interface Folder {
   /** Who writes what who else reads, wherever no group knows better. */
   readonly edges: readonly Edge[];
   /** The time for it is over. */
-  late(): boolean;
+  readonly late: () => boolean;
 }
 
 export async function openFolder(tx: Tx, bounds: readonly Bound[], late: () => boolean): Promise<Folder> {

@@ -123,7 +123,7 @@ function shapeOf(select: SelectStmt): Shape | string {
   if (!item || others.length > 0 || !('RangeVar' in item)) return 'it reads more than one table';
   const range = item.RangeVar;
   if (range.alias?.colnames?.length) return 'its table has other column names';
-  return { range: range as Shape['range'], alias: range.alias?.aliasname ?? range.relname ?? '' };
+  return { range, alias: range.alias?.aliasname ?? range.relname ?? '' };
 }
 
 /** What looks further than at one row. */

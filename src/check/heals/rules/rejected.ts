@@ -104,7 +104,7 @@ async function missing({ tx }: Folder, bound: Bound): Promise<Found[]> {
       : []),
     ...appends.map(append => ({ table: append.table, given: append.remedy.columns })),
   ];
-  const found_: Found[] = [];
+  const lacking: Found[] = [];
   for (const { table: into, given } of all) {
     const rows = await ask(
       tx,
@@ -122,14 +122,14 @@ async function missing({ tx }: Folder, bound: Bound): Promise<Found[]> {
     const where = firstLine(invariant.sql);
     if (row[1] === 't') {
       const message = `whether a trigger fills ${names.join(', ')} of ${into.quoted}, which must be given, is not known`;
-      found_.push(found(bound, where, 'undecided', message));
+      lacking.push(found(bound, where, 'undecided', message));
     } else {
       const message = `a row of ${into.quoted} can't be inserted without ${names.join(', ')}`;
       const by = names.map(name => `${name} NOT NULL, without a default`);
-      found_.push(
+      lacking.push(
         found(bound, where, 'error', message, { by, fix: `add ${names.join(', ')} to the result` }),
       );
     }
   }
-  return found_;
+  return lacking;
 }
