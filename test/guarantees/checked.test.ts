@@ -22,13 +22,19 @@ test('heals that undo each other stay in observe, and say so in the ledger, the 
   expect(ran.code).toBe(1);
   expect(ran.stderr).toMatch(/up only observes: EK403 oscillation: the heals of down and up undo each other/);
   expect(await kept(db)).toEqual(['free null', 'pro null']);
-  expect(await db.sql('select name, mode, refused_why is not null as refused from evenkeel.invariant order by name')).toEqual([
+  expect(
+    await db.sql(
+      'select name, mode, refused_why is not null as refused from evenkeel.invariant order by name',
+    ),
+  ).toEqual([
     { name: 'down', mode: 'observe', refused: true },
     { name: 'note', mode: 'heal', refused: false },
     { name: 'up', mode: 'observe', refused: true },
   ]);
   const status = await evenkeel({ url: db.url, cwd }, 'status');
-  expect(status.stdout.replaceAll(/\s+/g, ' ')).toContain('up: observing: EK403 oscillation: the heals of down and up undo each other; `evenkeel check up` says more');
+  expect(status.stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'up: observing: EK403 oscillation: the heals of down and up undo each other; `evenkeel check up` says more',
+  );
 });
 
 test('once the error is gone it heals again: by another wording, by what the schema allows, or by a reason in the file', async () => {
@@ -41,14 +47,16 @@ test('once the error is gone it heals again: by another wording, by what the sch
   ]);
   await db.sql(`alter table accounts drop constraint accounts_plan_check`);
   await keelOn(db, { it: refused }).once();
-  expect(await db.sql('select mode, refused_why from evenkeel.invariant')).toEqual([{ mode: 'heal', refused_why: null }]);
+  expect(await db.sql('select mode, refused_why from evenkeel.invariant')).toEqual([
+    { mode: 'heal', refused_why: null },
+  ]);
   expect(await kept(db)).toEqual(['gold null', 'pro old']);
   const reason = '\n-- evenkeel: ignore EK403 tried in this test\n';
   await db.sql(`update accounts set plan = 'free' where id = 1`);
   await keelOn(db, { up: up.replace('where', `${reason} where`), down }).once();
-  expect(await db.sql('select distinct mode, refused_why from evenkeel.invariant where retired_at is null')).toEqual([
-    { mode: 'heal', refused_why: null },
-  ]);
+  expect(
+    await db.sql('select distinct mode, refused_why from evenkeel.invariant where retired_at is null'),
+  ).toEqual([{ mode: 'heal', refused_why: null }]);
 });
 
 test('what can not be asked in time keeps nothing from healing', async () => {
