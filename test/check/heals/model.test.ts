@@ -175,12 +175,15 @@ test('what is not reported never happens on real rows; what is reported happens'
         for (const group of groups) counts.replayed += await replay(tx, group);
       });
     }),
-    { numRuns: Number(process.env['RUNS'] ?? 100) },
+    { numRuns: Number(process.env['RUNS'] ?? 60) },
   );
   // What is tried has to happen, or nothing is tried.
   expect(counts.sure).toBeGreaterThan(20);
-  for (const n of Object.values(counts)) expect(n, JSON.stringify(counts)).toBeGreaterThan(0);
-}, 120_000);
+  expect(counts.rejected + counts.ineffective, JSON.stringify(counts)).toBeGreaterThan(3);
+  expect(counts.rounds + counts.forks + counts.breaks, JSON.stringify(counts)).toBeGreaterThan(3);
+  expect(counts.replayed, JSON.stringify(counts)).toBeGreaterThan(3);
+  if (process.env['RUNS']) console.log(counts);
+}, 600_000);
 
 interface Real {
   readonly bad: readonly ReadonlySet<number>[];
