@@ -64,7 +64,7 @@ export async function edgesOf(
 export const acts = ({ invariant }: Bound): boolean => invariant.heal.some(isWritten);
 
 /** Of each table; cascades of foreign keys included, and what it says that triggers write. */
-export async function writtenBy(tx: Tx, bound: Bound): Promise<Written[]> {
+async function writtenBy(tx: Tx, bound: Bound): Promise<Written[]> {
   if (!acts(bound)) return [];
   const { invariant, table, sets, appends, touches } = bound;
   const does = (verb: string) => invariant.heal.some(remedy => remedy.do === verb);

@@ -7,7 +7,7 @@ import type { Dimension, Space } from './space.ts';
 export type Row = Readonly<Record<string, string | null>>;
 
 /** Where a heal leads from a row, if not to another row. */
-export const still = -1;
+const still = -1;
 export const rejected = -2;
 /** To a value that was not tried: what follows isn't known. */
 export const outside = -3;

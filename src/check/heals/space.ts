@@ -7,7 +7,7 @@ import { neverNull, obstacleTo } from './assignment.ts';
 import type { Leaf, Local } from './local.ts';
 
 /** More made-up rows than these are not tried. */
-export const mostStates = 100_000;
+const mostStates = 100_000;
 
 /**
  * The made-up rows on which heals of one table are tried: every combination of values that could make a difference.
