@@ -1,7 +1,8 @@
 import type { Tx } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
 import type { Finding } from './finding.ts';
-import { rules } from './rules/index.ts';
+import { readQuery } from './level.ts';
+import { queryRules, rules } from './rules/index.ts';
 import { sitesOf } from './site.ts';
 
 /** A finding where it stands in its file. */
@@ -28,6 +29,8 @@ export interface Checked {
 export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
   const { sites, unread } = await sitesOf(tx, invariant.sql);
   const findings: Finding[] = [];
+  const query = await readQuery(tx, invariant);
+  for (const rule of queryRules) findings.push(...(await rule.find(tx, query)));
   for (const site of sites) for (const rule of rules) findings.push(...(await rule.find(tx, site)));
   const ignored = ignores(invariant.sql);
   return {
@@ -35,7 +38,7 @@ export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
       .filter(one => !told(one, findings))
       .map(one => ({ ...place(invariant, one), ignored: ignored.get(one.rule) ?? null })),
     unread,
-    unused: [...new Set(sites.flatMap(({ sources }) => sources.flatMap(({ table }) => table.unused)))],
+    unused: [...new Set(query.levels.flatMap(({ items }) => items.flatMap(({ table }) => table.unused)))],
   };
 }
 
@@ -47,17 +50,17 @@ export const place = (invariant: Invariant, { piece, ...finding }: Finding): Omi
   page: `docs/rules/${finding.rule}.md`,
 });
 
-/** A dead condition whose cause is a literal in it has been told, with the cause. What NOT IN rejects makes nothing dead. */
+/** A dead condition whose cause is a literal in it, or is known to be forbidden, has been told, with the cause. */
 function told({ rule, severity, piece }: Finding, all: readonly Finding[]): boolean {
   if (rule !== 'EK101' || severity !== 'warning') return false;
   return all.some(
     one =>
-      one.rule === 'EK103' &&
-      one.severity === 'error' &&
-      one.piece.start === piece.start &&
-      one.piece.text === piece.text,
+      ((one.rule === 'EK103' && one.severity === 'error') || one.rule === 'EK105') &&
+      bare(one.piece.text) === bare(piece.text) &&
+      Math.abs(one.piece.start - piece.start) <= piece.text.length,
   );
 }
+const bare = (text: string): string => text.replace(/^[\s(]+|[\s)]+$/g, '');
 
 /** Rule → the reason given for passing it over. */
 export function ignores(sql: string): Map<string, string> {

@@ -1,4 +1,4 @@
-import type { Piece } from './split.ts';
+import type { Piece } from './text.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What a rule found in an invariant. */
@@ -18,17 +18,17 @@ export interface Finding {
   readonly trace?: readonly string[];
 }
 
-export const undecided = (
+/** A finding of a rule, with what there is to show for it. */
+export const finding = (
   { id, name }: { id: string; name: string },
+  severity: Finding['severity'],
+  piece: Piece,
+  message: string,
+  shown: Partial<Pick<Finding, 'by' | 'witness' | 'fix'>> = {},
+): Finding => ({ rule: id, name, severity, piece, message, by: [], witness: null, fix: null, ...shown });
+
+export const undecided = (
+  rule: { id: string; name: string },
   piece: Piece,
   verdict: Extract<Verdict, { is: 'undecided' }>,
-): Finding => ({
-  rule: id,
-  name,
-  severity: 'undecided',
-  piece,
-  message: verdict.why,
-  by: [],
-  witness: null,
-  fix: null,
-});
+): Finding => finding(rule, 'undecided', piece, verdict.why);

@@ -1,38 +1,11 @@
-import { type SelectStmt, tokens } from '../watch/scope/parse.ts';
+import type { SelectStmt } from '../watch/scope/parse.ts';
 import { parseCondition, same } from './expression.ts';
-
-/** A stretch of a query's text; `start` counts characters. */
-export interface Piece {
-  readonly text: string;
-  readonly start: number;
-}
+import { type Piece, type Token, clauses, extent, step, words } from './text.ts';
 
 export interface Conjunct extends Piece {
   /** Its arms where it is an OR; itself where it is not. */
   readonly arms: readonly Piece[];
 }
-
-interface Token {
-  readonly start: number;
-  readonly end: number;
-  readonly word: string;
-}
-
-/** Ends a WHERE; every one of them is reserved, so none of them can stand in an expression outside brackets. */
-const after = new Set([
-  'group',
-  'having',
-  'window',
-  'order',
-  'limit',
-  'offset',
-  'fetch',
-  'for',
-  'union',
-  'intersect',
-  'except',
-  ';',
-]);
 
 /**
  * The conjuncts of a WHERE, as they are written. The syntax tree doesn't say where an expression begins and ends; the words do,
@@ -41,13 +14,13 @@ const after = new Set([
 export function conjunctsOf(sql: string, select: SelectStmt): readonly Conjunct[] | undefined {
   if (!select.whereClause) return undefined;
   const all = words(sql);
-  const first = earliest(select.whereClause, sql);
+  const { first } = extent(select.whereClause, sql);
   const where = all.findLastIndex(({ word, start }) => word === 'where' && start < first);
   if (where < 0) return undefined;
   let end = where + 1;
   for (let depth = 0; end < all.length; end++) {
     const { word } = all[end] as Token;
-    if (depth === 0 && (after.has(word) || word === ')')) break;
+    if (depth === 0 && (clauses.has(word) || word === ')')) break;
     depth += step(word);
   }
   const inner = bare(all.slice(where + 1, end));
@@ -74,19 +47,6 @@ export function leavesOf({ text, start }: Piece): readonly Piece[] {
     return { text: text.slice(from, part.at(-1)?.end ?? from), start: start + from };
   });
 }
-
-function words(sql: string): Token[] {
-  const bytes = Buffer.from(sql);
-  const plain = bytes.length === sql.length;
-  const at = (n: number) => (plain ? n : bytes.subarray(0, n).toString().length);
-  return tokens(sql)
-    .map(({ start, end }) => ({ start: at(start), end: at(end) }))
-    .map(token => ({ ...token, word: sql.slice(token.start, token.end).toLowerCase() }))
-    .filter(({ word }) => !word.startsWith('--') && !word.startsWith('/*'));
-}
-
-const step = (word: string): number =>
-  ['(', '[', 'case'].includes(word) ? 1 : [')', ']', 'end'].includes(word) ? -1 : 0;
 
 /** At the top level only. The AND of a BETWEEN joins nothing. */
 function split(part: readonly Token[], by: 'and' | 'or'): (readonly Token[])[] {
@@ -116,16 +76,4 @@ function bare(part: readonly Token[]): readonly Token[] {
     if (depth === 0) return i === part.length - 1 ? bare(part.slice(1, -1)) : part;
   }
   return part;
-}
-
-function earliest(root: unknown, sql: string): number {
-  let least = Infinity;
-  const walk = (value: unknown): void => {
-    if (value === null || typeof value !== 'object') return;
-    const { location } = value as { location?: unknown };
-    if (typeof location === 'number' && location >= 0) least = Math.min(least, location);
-    Object.values(value).forEach(walk);
-  };
-  walk(root);
-  return Buffer.from(sql).subarray(0, least).toString().length;
 }

@@ -26,12 +26,36 @@ export interface Check {
   readonly columns: readonly string[];
 }
 
+/** Columns in which two rows differ. */
+export interface Key {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** None of them is NULL, or two NULLs are the same: no two rows are alike. */
+  readonly total: boolean;
+}
+
+/** A foreign key that holds for all rows. */
+export interface Reference {
+  readonly name: string;
+  readonly definition: string;
+  readonly columns: readonly string[];
+  /** Ready for SQL. */
+  readonly parent: string;
+  readonly parentColumns: readonly string[];
+  /** MATCH FULL: all of its columns are NULL, or none. */
+  readonly full: boolean;
+}
+
 /** A base table with the constraints that hold for each of its rows. */
 export interface Table {
   readonly oid: string;
   readonly quoted: string;
   readonly columns: ReadonlyMap<string, Column>;
   readonly checks: readonly Check[];
+  readonly keys: readonly Key[];
+  readonly references: readonly Reference[];
+  /** Unique indexes over a part of the rows or over expressions, and exclusions: what they forbid is not looked at. */
+  readonly odd: readonly string[];
   /** Constraints that are not validated, or not enforced: nothing follows from them. */
   readonly unused: readonly string[];
   /** It has partitions or children, or is one: what holds for it alone doesn't hold for all its rows. */
@@ -60,12 +84,50 @@ export async function readTable(tx: Tx, written: string): Promise<Table | undefi
       order by 1, 4`,
     [row.oid],
   );
+  const references = await readReferences(tx, row.oid);
   return {
     ...row,
     columns: new Map(columns.map(column => [column.name, column])),
     checks: constraints.filter(({ holds }) => holds).map(made),
-    unused: constraints.filter(({ holds }) => !holds).map(({ name }) => name),
+    ...(await readKeys(tx, row.oid)),
+    references: references.filter(({ holds }) => holds),
+    unused: [...constraints, ...references].filter(({ holds }) => !holds).map(({ name }) => name),
   };
+}
+
+async function readKeys(tx: Tx, oid: string): Promise<{ keys: Key[]; odd: string[] }> {
+  const { rows } = await tx.query<Key & { plain: boolean }>(
+    `select c.relname as name, k.plain and i.indisunique as plain, k.columns,
+            k.required or coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) as total
+       from pg_index i join pg_class c on c.oid = i.indexrelid
+       cross join lateral (select i.indexprs is null and i.indpred is null as plain, array_agg(a.attname::text order by k.n) as columns,
+         bool_and(a.attnotnull) as required from unnest(i.indkey) with ordinality k (attnum, n)
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum where k.n <= i.indnkeyatts) k
+      where i.indrelid = $1 and i.indisvalid and (i.indisunique or i.indisexclusion) order by not i.indisprimary, c.relname`,
+    [oid],
+  );
+  return {
+    keys: rows.filter(({ plain }) => plain).map(({ name, columns, total }) => ({ name, columns, total })),
+    odd: rows.filter(({ plain }) => !plain).map(({ name }) => name),
+  };
+}
+
+async function readReferences(tx: Tx, oid: string): Promise<(Reference & { holds: boolean })[]> {
+  const { rows } = await tx.query<Reference & { holds: boolean }>(
+    `select c.conname as name, pg_get_constraintdef(c.oid) as definition, c.confmatchtype = 'f' as "full",
+            format('%I.%I', n.nspname, p.relname) as parent,
+            array(select a.attname::text from unnest(c.conkey) with ordinality k (attnum, n)
+              join pg_attribute a on a.attrelid = c.conrelid and a.attnum = k.attnum order by k.n) as columns,
+            array(select a.attname::text from unnest(c.confkey) with ordinality k (attnum, n)
+              join pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum order by k.n) as "parentColumns",
+            c.convalidated and to_jsonb(c) ->> 'conenforced' is distinct from 'false'
+              and to_jsonb(c) ->> 'conperiod' is distinct from 'true' as holds
+       from pg_constraint c join pg_class p on p.oid = c.confrelid join pg_namespace n on n.oid = p.relnamespace
+      where c.conrelid = $1 and c.contype = 'f' and not exists (select from pg_constraint o where o.oid = c.conparentid
+        and o.conrelid = c.conrelid) order by 1`,
+    [oid],
+  );
+  return rows;
 }
 
 interface Constraint {

@@ -61,13 +61,14 @@ export async function run(call: Call): Promise<0 | 1> {
   const sums = {
     errors: countOf('error') + looks.filter(({ error }) => error).length,
     warnings: countOf('warning'),
+    infos: countOf('info'),
     undecided: countOf('undecided'),
   };
   if (out.json) out.value({ invariants: looks, ...sums });
   else {
     for (const look of looks) for (const line of card(look, out)) out.line(line);
     out.line(
-      `${count(looks.length, 'invariant')}: ${count(sums.errors, 'error')}, ${count(sums.warnings, 'warning')}, ${sums.undecided} undecided.`,
+      `${count(looks.length, 'invariant')}: ${count(sums.errors, 'error')}, ${count(sums.warnings, 'warning')}, ${count(sums.infos, 'note')}, ${sums.undecided} undecided.`,
     );
   }
   return sums.errors > 0 || (given.strict && sums.warnings > 0) ? 1 : 0;
@@ -127,7 +128,7 @@ function card({ name, file, error, findings, unread, unused }: Look, out: Out): 
 function shown(one: Placed, file: string, out: Out): string[] {
   const { rule, name, severity, message, fragment, by, witness, fix, page, trace, with: others } = one;
   const where = `${file}${one.line === null ? '' : `:${one.line}${one.column === null ? '' : `:${one.column}`}`}`;
-  const colour = { error: 'red', warning: 'yellow', info: 'dim', undecided: 'dim' } as const;
+  const colour = { error: 'red', warning: 'yellow', info: 'blue', undecided: 'dim' } as const;
   const row =
     witness &&
     Object.entries(witness)

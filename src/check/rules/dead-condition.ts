@@ -1,7 +1,7 @@
 import { type Finding, undecided } from '../finding.ts';
 import { possible } from '../prove.ts';
 import { type Source, asked } from '../site.ts';
-import type { Piece } from '../split.ts';
+import type { Piece } from '../text.ts';
 import type { Rule } from './rule.ts';
 
 /** A condition, or an arm of it, that no row can meet: it finds nothing, and nobody notices. */
