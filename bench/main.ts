@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { format, resolveConfig } from 'prettier';
 import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
+import { benchCheck } from './check.ts';
 import { benchHandover } from './celery/handover.ts';
 import { benchHeal } from './heal.ts';
 import { benchBurst } from './capture/burst.ts';
@@ -43,6 +44,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   sweep: {
     says: 'a full chunked sweep of order totals over 3,000,000 lines, each chunk a transaction of its own',
     run: staged(benchSweep),
+  },
+  check: {
+    says: '`evenkeel check`: 30 invariants of a dozen shapes over a generated schema of 100 tables',
+    run: staged(benchCheck),
   },
   bloat: {
     says: 'the same 1,000 rows broken and healed again and again (`--rounds 10`: a million heals)',

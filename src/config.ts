@@ -350,3 +350,6 @@ function parsed(text: string): string {
     hint: 'Write :, /, @, # and ? in a password as %3A, %2F, %40, %23 and %3F.',
   });
 }
+
+/** GitHub runs this, and shows what is said in its own way beside the code. */
+export const onGithub = (env: NodeJS.ProcessEnv = process.env): boolean => env['GITHUB_ACTIONS'] === 'true';

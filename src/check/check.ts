@@ -4,12 +4,18 @@ import type { Finding } from './finding.ts';
 import { readQuery } from './level.ts';
 import { queryRules, rules } from './rules/index.ts';
 import { sitesOf } from './site.ts';
+import type { Piece } from './text.ts';
 
 /** A finding where it stands in its file. */
-export interface Placed extends Omit<Finding, 'piece'> {
+export interface Placed extends Omit<Finding, 'piece' | 'change'> {
   readonly line: number | null;
   readonly column: number | null;
   readonly fragment: string;
+  /** The line of the SQL on which it begins; `at`: how many characters stand before it. */
+  readonly source: string;
+  readonly at: number;
+  /** That line as it could be; null where that isn't certain. */
+  readonly mended: string | null;
   /** The reason that is given in the SQL for passing it over; null: there is none. */
   readonly ignored: string | null;
   readonly page: string;
@@ -37,14 +43,18 @@ export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
     findings: findings
       .filter(one => !told(one, findings))
       .map(one => ({ ...place(invariant, one), ignored: ignored.get(one.rule) ?? null })),
-    unread,
+    unread: [...unread, ...mute(invariant.sql)],
     unused: [...new Set(query.levels.flatMap(({ items }) => items.flatMap(({ table }) => table.unused)))],
   };
 }
 
 /** A finding where it stands in the file. */
-export const place = (invariant: Invariant, { piece, ...finding }: Finding): Omit<Placed, 'ignored'> => ({
+export const place = (
+  invariant: Invariant,
+  { piece, change, ...finding }: Finding,
+): Omit<Placed, 'ignored'> => ({
   ...finding,
+  ...lineOf(invariant.sql, piece, change),
   ...placeOf(invariant, piece.start),
   fragment: piece.text,
   page: `docs/rules/${finding.rule}.md`,
@@ -62,11 +72,28 @@ function told({ rule, severity, piece }: Finding, all: readonly Finding[]): bool
 }
 const bare = (text: string): string => text.replace(/^[\s(]+|[\s)]+$/g, '');
 
+function lineOf(sql: string, piece: Piece, change: string | null) {
+  const from = sql.lastIndexOf('\n', piece.start - 1) + 1;
+  const end = sql.indexOf('\n', piece.start);
+  const source = sql.slice(from, end < 0 ? undefined : end);
+  const at = piece.start - from;
+  const whole = source.slice(at).startsWith(piece.text);
+  const mended =
+    change === null || !whole ? null : source.slice(0, at) + change + source.slice(at + piece.text.length);
+  return { source, at, mended };
+}
+
 /** Rule → the reason given for passing it over. */
 export function ignores(sql: string): Map<string, string> {
   const found = [...sql.matchAll(/^\s*--\s*evenkeel:\s*ignore\s+(EK\d{3})\s+(\S.*)$/gm)];
   return new Map(found.map(([, rule = '', reason = '']) => [rule, reason.trim()]));
 }
+
+/** Without a reason nothing is silenced. */
+const mute = (sql: string): string[] =>
+  [...sql.matchAll(/^\s*--\s*evenkeel:\s*ignore\b(?!\s+EK\d{3}\s+\S)(.*)$/gm)].map(
+    ([line]) => `'${line.trim()}' silences nothing: it takes a rule and a reason`,
+  );
 
 /** In a program the line is that of invariant(): where its template begins isn't known. */
 function placeOf({ sql, place }: Invariant, start: number): { line: number | null; column: number | null } {

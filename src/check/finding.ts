@@ -14,6 +14,8 @@ export interface Finding {
   /** A row that the schema allows and that shows it. */
   readonly witness: Readonly<Record<string, string | null>> | null;
   readonly fix: string | null;
+  /** What to write in place of the piece; null where that isn't certain. */
+  readonly change: string | null;
   /** What happens, step by step. */
   readonly trace?: readonly string[];
 }
@@ -24,8 +26,19 @@ export const finding = (
   severity: Finding['severity'],
   piece: Piece,
   message: string,
-  shown: Partial<Pick<Finding, 'by' | 'witness' | 'fix'>> = {},
-): Finding => ({ rule: id, name, severity, piece, message, by: [], witness: null, fix: null, ...shown });
+  shown: Partial<Pick<Finding, 'by' | 'witness' | 'fix' | 'change'>> = {},
+): Finding => ({
+  rule: id,
+  name,
+  severity,
+  piece,
+  message,
+  by: [],
+  witness: null,
+  fix: null,
+  change: null,
+  ...shown,
+});
 
 export const undecided = (
   rule: { id: string; name: string },

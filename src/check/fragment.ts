@@ -1,29 +1,40 @@
 import { fields, names } from '../watch/scope/ast.ts';
 import type { Node } from '../watch/scope/parse.ts';
-import { literal, nodesOf } from './expression.ts';
-import type { Check, Column, Table } from './table.ts';
+import type { Column } from './columns.ts';
+import { columnRefs, literal, nodesOf } from './expression.ts';
+import { fromDecimal, fromMoment } from './lattice.ts';
 
 /**
- * Whether finitely many candidates speak for all values. They do where each column with endless values is only compared: whole
- * numbers with whole numbers, text for equality. Columns of finitely many values may stand in any expression that is immutable.
+ * Whether finitely many candidates speak for all values. They do where each column with endless values is only compared, with columns and
+ * constants of its kind: numbers and moments in any way, text and uuids for equality. Columns of finitely many values may stand in any
+ * expression that is immutable. Columns are named by their id.
  */
 export class Fragment {
-  readonly #table: Table;
+  readonly #columns: ReadonlyMap<string, Column>;
   /** Columns whose every value is a candidate. */
   readonly #finite: ReadonlySet<string>;
   /** Functions all of whose namesakes are immutable. */
   readonly #immutable: ReadonlySet<string>;
+  /** Columns for which there is no candidate but NULL. */
+  readonly #untried: ReadonlySet<string>;
 
-  constructor(table: Table, immutable: ReadonlySet<string>) {
-    this.#table = table;
+  /** @param constraints what is certain of the columns, in the same words */
+  constructor(
+    columns: ReadonlyMap<string, Column>,
+    constraints: readonly Node[],
+    immutable: ReadonlySet<string>,
+    untried: ReadonlySet<string>,
+  ) {
+    this.#columns = columns;
     this.#immutable = immutable;
+    this.#untried = untried;
     this.#finite = new Set(
-      [...table.columns.values()]
+      [...columns]
         .filter(
-          column =>
-            ['boolean', 'enum'].includes(column.kind) || table.checks.some(check => lists(check, column)),
+          ([id, { kind }]) =>
+            ['boolean', 'enum'].includes(kind) || constraints.some(node => lists(node, id, kind)),
         )
-        .map(({ name }) => name),
+        .map(([id]) => id),
     );
   }
 
@@ -37,14 +48,22 @@ export class Fragment {
     if ('BoolExpr' in node) return this.#first(node.BoolExpr.args ?? []);
     if ('NullTest' in node) {
       const { arg } = node.NullTest;
-      return arg && 'ColumnRef' in arg ? this.#opaque(arg) : this.obstacle(arg);
+      if (arg && 'ColumnRef' in arg) return this.#opaque(arg);
+      return arg && !this.#kinds(arg).includes('?') ? undefined : this.obstacle(arg);
     }
     if ('BooleanTest' in node) return this.obstacle(node.BooleanTest.arg);
     if ('A_Const' in node) return undefined;
     if ('ColumnRef' in node && this.#column(node)?.kind === 'boolean') return this.#opaque(node);
     const compared = comparison(node);
     if (compared && this.#compares(compared)) return undefined;
+    // `(a = 'x') = (b is not null)`
+    if (compared?.operands.every(one => this.#isTruth(one))) return this.#first(compared.operands);
     return this.#general(node);
+  }
+
+  #isTruth(node: Node): boolean {
+    if ('BoolExpr' in node || 'NullTest' in node || 'BooleanTest' in node) return true;
+    return comparison(node) !== undefined || this.#column(node)?.kind === 'boolean';
   }
 
   #first(list: readonly Node[]): string | undefined {
@@ -57,35 +76,57 @@ export class Fragment {
 
   /** Every value compared is of one kind, in which its candidates tell every order, or every equality, apart. */
   #compares({ operator, operands }: Comparison): boolean {
-    const kinds = operands.map(operand => this.#kind(operand));
-    if (kinds.every(kind => kind === 'integer' || kind === 'number')) return true;
-    return (
-      ['=', '<>'].includes(operator) &&
-      kinds.every(kind => kind === 'text' || kind === 'number' || kind === 'string') &&
-      !kinds.every(kind => kind !== 'text')
-    );
+    const kinds = new Set(operands.flatMap(operand => this.#kinds(operand)));
+    kinds.delete('null');
+    const all = (...allowed: string[]) => [...kinds].every(kind => allowed.includes(kind));
+    if (all('integer', 'number', 'decimal')) return true;
+    if (all('float', 'decimal')) return true;
+    for (const type of ['date', 'timestamp without time zone', 'timestamp with time zone'])
+      if (kinds.has(type) && all(type, 'string')) return [...operands].every(one => momentOf(one, type));
+    if (!['=', '<>'].includes(operator)) return false;
+    return all('text', 'decimal', 'string') || all('uuid', 'string');
   }
 
-  #kind(node: Node): 'integer' | 'text' | 'number' | 'string' | undefined {
-    const constant = castOf(node, constantTypes) && literal(node);
-    if (typeof constant === 'string') return /^-?\d{1,18}$/.test(constant) ? 'number' : 'string';
-    const column = this.#column(node);
-    if (column && column.opaque === undefined && (column.kind === 'integer' || column.kind === 'text')) {
-      return castOf(node, column.kind === 'integer' ? ['int8', 'numeric'] : ['text', 'varchar'])
-        ? column.kind
-        : undefined;
+  /** What a value may be that is compared: a column, a constant, or one of several that a COALESCE or CASE chooses from. */
+  #kinds(node: Node): string[] {
+    if ('A_Const' in node && node.A_Const.isnull) return ['null'];
+    if ('CoalesceExpr' in node) return (node.CoalesceExpr.args ?? []).flatMap(one => this.#kinds(one));
+    if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') {
+      const { lexpr, rexpr } = node.A_Expr;
+      return [lexpr, rexpr].flatMap(one => (one ? this.#kinds(one) : ['?']));
     }
-    return undefined;
+    if ('CaseExpr' in node && !node.CaseExpr.arg) {
+      const { args = [], defresult } = node.CaseExpr;
+      const whens = args.flatMap(one => ('CaseWhen' in one ? [one.CaseWhen] : []));
+      if (whens.some(({ expr }) => this.obstacle(expr) !== undefined)) return ['?'];
+      const results = [...whens.map(({ result }) => result), ...(defresult ? [defresult] : [])];
+      return results.flatMap(one => (one ? this.#kinds(one) : ['?']));
+    }
+    const constant = literal(node);
+    if (constant !== undefined) {
+      const moment = momentTypes[castTo(node) ?? ''];
+      if (moment) return fromMoment(constant, moment) === undefined ? ['?'] : [moment];
+      if (castOf(node, ['float8']))
+        return 'TypeCast' in node ? ['float'] : [decimal(constant) ? 'decimal' : 'string'];
+      if (!castOf(node, [...constantTypes, 'uuid'])) return ['?'];
+      return [decimal(constant) && exactly(node, constant) ? 'decimal' : 'string'];
+    }
+    const column = this.#column(node);
+    if (!column || column.opaque !== undefined) return ['?'];
+    const plain = castOf(node, casts[column.kind] ?? []);
+    return plain ? [column.kind === 'moment' ? column.type : column.kind] : ['?'];
   }
 
   #column(node: Node): Column | undefined {
     if ('TypeCast' in node && node.TypeCast.arg) return this.#column(node.TypeCast.arg);
-    return this.#table.columns.get(fields(node).at(-1) ?? '');
+    return this.#columns.get(fields(node).join('.'));
   }
 
   #opaque(node: Node): string | undefined {
-    const column = this.#column(node);
-    if (!column) return `${fields(node).join('.')} is no column`;
+    const id = fields(node).join('.');
+    const column = this.#columns.get(id);
+    if (!column) return `${nameOf(id)} is no column`;
+    if (this.#untried.has(id)) return `values of type ${column.type} are not tried (${column.name})`;
     return column.opaque && `${column.name}: ${column.opaque}`;
   }
 
@@ -96,15 +137,15 @@ export class Fragment {
       if ('ColumnRef' in node) {
         const found = this.#opaque(node);
         if (found !== undefined) return found;
-        const name = fields(node).at(-1) ?? '';
-        if (!this.#finite.has(name))
-          return `${name} has endless values, and stands in more than a comparison that can be decided`;
+        const id = fields(node).join('.');
+        if (!this.#finite.has(id))
+          return `${nameOf(id)} has endless values, and stands in more than a comparison that can be decided`;
       } else if ('FuncCall' in node) {
         const called = names(node.FuncCall.funcname).at(-1) ?? '';
         if (!this.#immutable.has(called)) return `${called}() may not always give the same`;
       } else if ('TypeCast' in node) {
         const type = names(node.TypeCast.typeName?.names).at(-1) ?? '';
-        const own = [...this.#table.columns.values()].some(
+        const own = [...this.#columns.values()].some(
           ({ kind, type: known }) => kind === 'enum' && known.split('.').at(-1) === type,
         );
         if (!own && !constantTypes.includes(type)) return `a cast to ${type} may not always give the same`;
@@ -115,6 +156,47 @@ export class Fragment {
     }
     return undefined;
   }
+}
+
+/** Casts that change no value. */
+const casts: Readonly<Partial<Record<Column['kind'], string[]>>> = {
+  integer: ['int8', 'numeric'],
+  number: ['numeric'],
+  float: ['float8'],
+  text: ['text', 'varchar'],
+};
+/** A decimal that was cast to a whole number has been rounded. */
+const exactly = (node: Node, constant: string): boolean =>
+  !constant.includes('.') || !('TypeCast' in node) || castOf(node, ['numeric', 'text', 'varchar']);
+
+const decimal = (text: string): boolean => fromDecimal(text, 0) !== undefined;
+const momentTypes: Readonly<Record<string, string>> = {
+  date: 'date',
+  timestamp: 'timestamp without time zone',
+  timestamptz: 'timestamp with time zone',
+};
+/** The type that a constant is cast to, once and without limits. */
+const castTo = (node: Node): string | undefined =>
+  'TypeCast' in node &&
+  node.TypeCast.arg &&
+  'A_Const' in node.TypeCast.arg &&
+  !node.TypeCast.typeName?.typmods?.length
+    ? names(node.TypeCast.typeName?.names).at(-1)
+    : undefined;
+
+const nameOf = (id: string): string => id.replace(/^\d+\./, '');
+
+/** A constant that is one of these moments beyond doubt, or no constant. */
+function momentOf(node: Node, type: string): boolean {
+  return [...nodesOf(node)].every(one => {
+    if (!('A_Const' in one) || one.A_Const.isnull) return true;
+    const text = literal(one);
+    return (
+      text === 'infinity' ||
+      text === '-infinity' ||
+      (text !== undefined && fromMoment(text, type) !== undefined)
+    );
+  });
 }
 
 const constantTypes = ['text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'bool'];
@@ -204,8 +286,21 @@ const isColumn = (node: Node | undefined): boolean =>
   node !== undefined && ('TypeCast' in node ? isColumn(node.TypeCast.arg) : 'ColumnRef' in node);
 
 /** A check that lists every value of a column: then there are no others but NULL. */
-function lists({ node, columns }: Check, { name, kind }: Column): boolean {
-  if ((kind !== 'text' && kind !== 'integer') || columns.some(other => other !== name)) return false;
+function lists(node: Node, id: string, kind: Column['kind']): boolean {
+  // A check of a domain, or of what is referred to, isn't asked of NULL.
+  if ('BoolExpr' in node && node.BoolExpr.boolop === 'OR_EXPR') {
+    const rest = (node.BoolExpr.args ?? []).filter(
+      one =>
+        !(
+          'NullTest' in one &&
+          one.NullTest.nulltesttype === 'IS_NULL' &&
+          columnRefs(one)[0]?.join('.') === id
+        ),
+    );
+    return rest.length === 1 && rest[0] !== undefined && lists(rest[0], id, kind);
+  }
+  if ((kind !== 'text' && kind !== 'integer') || columnRefs(node).some(path => path.join('.') !== id))
+    return false;
   const compared = comparison(node);
   if (compared?.operator !== '=' || !('A_Expr' in node)) return false;
   if (!['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_IN'].includes(String(node.A_Expr.kind))) return false;

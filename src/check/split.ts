@@ -40,6 +40,10 @@ export function conjunctsOf(sql: string, select: SelectStmt): readonly Conjunct[
   }
 }
 
+/** The arms of a condition that is an OR; else it is its only one. */
+export const armsOf = (text: string): readonly string[] =>
+  split(bare(words(text)), 'or').map(part => text.slice(part[0]?.start, part.at(-1)?.end));
+
 /** The conjuncts of one arm. */
 export function leavesOf({ text, start }: Piece): readonly Piece[] {
   return split(bare(words(text)), 'and').map(part => {

@@ -1,27 +1,18 @@
 import { type Tx, quote } from '../db/pool.ts';
 import { tokens } from '../watch/scope/parse.ts';
 import { columnRefs, parseCondition } from './expression.ts';
+import { type Column, readColumns } from './columns.ts';
 import type { Node } from '../watch/scope/parse.ts';
 
-/** A column and what the schema says of its values. */
-export interface Column {
-  readonly name: string;
-  readonly kind: 'boolean' | 'enum' | 'text' | 'integer' | 'other';
-  /** As format_type prints it, below a domain. */
-  readonly type: string;
-  readonly nullable: boolean;
-  readonly labels: readonly string[];
-  /** Of a varchar(n): n. Of a numeric(p, s): that there are limits. */
-  readonly most: number | undefined;
-  /** Nothing may be concluded from its candidates: a generated column, a domain over a domain, char(n) and its like. */
-  readonly opaque: string | undefined;
-}
+export type { Column };
 
 export interface Check {
   readonly name: string;
   readonly definition: string;
   /** Ready to stand behind WHERE. */
   readonly text: string;
+  /** The same for proofs: a domain's check isn't asked of every NULL. */
+  readonly loose: string;
   readonly node: Node;
   readonly columns: readonly string[];
 }
@@ -46,6 +37,11 @@ export interface Reference {
   readonly full: boolean;
 }
 
+export interface Bounds {
+  readonly text: string;
+  readonly columns: readonly string[];
+}
+
 /** A base table with the constraints that hold for each of its rows. */
 export interface Table {
   readonly oid: string;
@@ -58,41 +54,66 @@ export interface Table {
   readonly odd: readonly string[];
   /** Constraints that are not validated, or not enforced: nothing follows from them. */
   readonly unused: readonly string[];
-  /** It has partitions or children, or is one: what holds for it alone doesn't hold for all its rows. */
+  /** It has partitions or children: its rows are theirs, too. */
   readonly related: boolean;
+  /** What a row has to meet so that one of the partitions of today takes it; undefined: that isn't known. */
+  readonly bounds: Bounds | undefined;
 }
 
 /** What a name stands for; undefined: no base table. */
 export async function readTable(tx: Tx, written: string): Promise<Table | undefined> {
-  const { rows } = await tx.query<{ oid: string; quoted: string; related: boolean }>(
-    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass or c.relispartition as related
+  const { rows } = await tx.query<{ oid: string; quoted: string; related: boolean; parted: boolean }>(
+    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass as related, c.relkind = 'p' as parted
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`,
     [written],
   );
   const [row] = rows;
   if (!row) return undefined;
-  const columns = await readColumns(tx, row.oid);
+  const columns = await readColumns(tx, row.oid, row.related);
   const { rows: constraints } = await tx.query<Constraint>(
     `select c.conname as name, pg_get_constraintdef(c.oid) as definition, pg_get_expr(c.conbin, c.conrelid) as text, null as "column",
             c.convalidated and to_jsonb(c) ->> 'conenforced' is distinct from 'false' as holds
-       from pg_constraint c where c.conrelid = $1 and c.contype = 'c'
+       from pg_constraint c where c.conrelid = $1 and c.contype = 'c' and not (c.connoinherit and $2)
+     union all
+     select 'partition', 'bounds of the partition', pg_get_partition_constraintdef(c.oid), null, true
+       from pg_class c where c.oid = $1 and c.relispartition and pg_get_partition_constraintdef(c.oid) is not null
      union all
      select c.conname, pg_get_constraintdef(c.oid), pg_get_expr(c.conbin, 0), a.attname,
             c.convalidated and to_jsonb(c) ->> 'conenforced' is distinct from 'false'
        from pg_attribute a join pg_constraint c on c.contypid = a.atttypid and c.contype = 'c'
       where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped
       order by 1, 4`,
-    [row.oid],
+    [row.oid, row.related],
   );
-  const references = await readReferences(tx, row.oid);
+  // Children of a table that isn't partitioned have neither its foreign keys nor its unique ones.
+  const alone = !row.related || row.parted;
+  const references = alone ? await readReferences(tx, row.oid) : [];
+  const { keys, odd } = await readKeys(tx, row.oid);
   return {
     ...row,
     columns: new Map(columns.map(column => [column.name, column])),
     checks: constraints.filter(({ holds }) => holds).map(made),
-    ...(await readKeys(tx, row.oid)),
+    keys: alone ? keys : [],
+    odd: alone ? odd : [...odd, ...keys.map(({ name }) => name)],
+    bounds: row.related && row.parted ? await readBounds(tx, row.oid) : undefined,
     references: references.filter(({ holds }) => holds),
     unused: [...constraints, ...references].filter(({ holds }) => !holds).map(({ name }) => name),
   };
+}
+
+/** Of at most 64 partitions, and none that has checks of its own. */
+async function readBounds(tx: Tx, oid: string): Promise<Bounds | undefined> {
+  const { rows } = await tx.query<{ text: string | null; many: boolean; own: boolean }>(
+    `select string_agg(coalesce('(' || pg_get_partition_constraintdef(p.relid) || ')', 'true'), ' or ') as text, count(*) > 64 as many,
+            coalesce(bool_or(exists (select from pg_constraint c where c.conrelid = p.relid and c.contype = 'c' and c.coninhcount = 0)), false)
+              as own
+       from pg_partition_tree($1::oid::regclass) p where p.isleaf and p.level > 0`,
+    [oid],
+  );
+  const [row] = rows;
+  if (row?.text == null || row.many || row.own) return undefined;
+  const columns = columnRefs(parseCondition(`(${row.text}\n)`)).map(path => path.at(-1) ?? '');
+  return { text: row.text, columns: [...new Set(columns)] };
 }
 
 async function readKeys(tx: Tx, oid: string): Promise<{ keys: Key[]; odd: string[] }> {
@@ -140,8 +161,10 @@ interface Constraint {
 
 function made({ name, definition, text, column }: Constraint): Check {
   const own = column === null ? text : withValue(text, column);
-  const node = parseCondition(`(${own}\n)`);
-  return { name, definition, text: own, node, columns: columnRefs(node).map(parts => parts.at(-1) ?? '') };
+  const loose = column === null ? own : `${quote(column)} is null or (${own}\n)`;
+  const node = parseCondition(`(${loose}\n)`);
+  const columns = [...new Set(columnRefs(node).map(parts => parts.at(-1) ?? ''))];
+  return { name, definition, text: own, loose, node, columns };
 }
 
 /** A domain's check speaks of VALUE. */
@@ -155,58 +178,4 @@ function withValue(text: string, column: string): string {
     at = end;
   }
   return written + bytes.subarray(at).toString();
-}
-
-async function readColumns(tx: Tx, oid: string): Promise<Column[]> {
-  const { rows } = await tx.query<{
-    name: string;
-    type: string;
-    base: string;
-    typmod: number;
-    kind: string;
-    nested: boolean;
-    domainNotNull: boolean;
-    notNull: boolean;
-    generated: boolean;
-    labels: string[];
-    plain: boolean;
-  }>(
-    `select a.attname as name, format_type(b.oid, null) as type, b.typname as base, b.typtype as kind,
-            case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as typmod,
-            t.typtype = 'd' and b.typtype = 'd' as nested, t.typnotnull as "domainNotNull",
-            a.attnotnull and not exists (select from pg_constraint c where c.conrelid = a.attrelid and c.contype = 'n'
-              and c.conkey[1] = a.attnum and not c.convalidated) as "notNull",
-            a.attgenerated <> '' as generated,
-            array(select e.enumlabel::text from pg_enum e where e.enumtypid = b.oid order by e.enumsortorder) as labels,
-            coalesce((select l.collisdeterministic from pg_collation l where l.oid = a.attcollation), true)
-              and b.typnamespace = 'pg_catalog'::regnamespace as plain
-       from pg_attribute a join pg_type t on t.oid = a.atttypid
-       join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
-      where a.attrelid = $1 and a.attnum > 0 and not a.attisdropped order by a.attnum`,
-    [oid],
-  );
-  return rows.map(row => ({
-    name: row.name,
-    type: row.type,
-    kind: kindOf(row),
-    // A NOT NULL of a domain can be got round by an outer join: no row is ruled out by it.
-    nullable: !row.notNull,
-    labels: row.labels,
-    most: ['varchar', 'numeric'].includes(row.base) && row.typmod >= 4 ? row.typmod - 4 : undefined,
-    opaque: row.generated
-      ? 'it is generated'
-      : row.nested
-        ? 'its domain is over another domain'
-        : row.domainNotNull
-          ? 'its domain is NOT NULL'
-          : undefined,
-  }));
-}
-
-function kindOf({ base, kind, plain }: { base: string; kind: string; plain: boolean }): Column['kind'] {
-  if (kind === 'e') return 'enum';
-  if (!plain) return 'other';
-  if (base === 'bool') return 'boolean';
-  if (base === 'text' || base === 'varchar') return 'text';
-  return ['int2', 'int4', 'int8'].includes(base) ? 'integer' : 'other';
 }

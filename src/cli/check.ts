@@ -1,6 +1,7 @@
 import type { Bound } from '../ask/bind.ts';
 import { type Checked, type Placed, check } from '../check/check.ts';
 import { checkHeals } from '../check/heals/check.ts';
+import { onGithub } from '../config.ts';
 import { transaction } from '../db/pool.ts';
 import { didYouMean } from '../declare/guess.ts';
 import type { Invariant } from '../declare/invariant.ts';
@@ -11,6 +12,7 @@ import type { Call } from './commands.ts';
 import { withSchema } from './database.ts';
 import type { Out } from './out.ts';
 import { clean, count } from '../show/text.ts';
+import { width } from './text.ts';
 import { timeoutOf } from './try.ts';
 
 interface Look extends Checked {
@@ -64,6 +66,13 @@ export async function run(call: Call): Promise<0 | 1> {
     infos: countOf('info'),
     undecided: countOf('undecided'),
   };
+  // On standard error, so that --json stays one value.
+  if (onGithub()) {
+    for (const { file, findings, error } of looks) {
+      for (const one of findings) if (one.ignored === null) out.note(annotation(one, file));
+      if (error) out.note(annotation(failed(error), file));
+    }
+  }
   if (out.json) out.value({ invariants: looks, ...sums });
   else {
     for (const look of looks) for (const line of card(look, out)) out.line(line);
@@ -73,6 +82,12 @@ export async function run(call: Call): Promise<0 | 1> {
   }
   return sums.errors > 0 || (given.strict && sums.warnings > 0) ? 1 : 0;
 }
+
+/** An invariant that could not be asked, as a finding. */
+const failed = ({ code, message }: NonNullable<Look['error']>): Placed => ({
+  ...{ rule: code, name: '', severity: 'error', message, by: [], witness: null, fix: null },
+  ...{ line: null, column: null, fragment: '', source: '', at: 0, mended: null, ignored: null, page: '' },
+});
 
 const of = ({ name, place }: Invariant) => ({ name, file: place.file });
 
@@ -126,23 +141,45 @@ function card({ name, file, error, findings, unread, unused }: Look, out: Out): 
 }
 
 function shown(one: Placed, file: string, out: Out): string[] {
-  const { rule, name, severity, message, fragment, by, witness, fix, page, trace, with: others } = one;
-  const where = `${file}${one.line === null ? '' : `:${one.line}${one.column === null ? '' : `:${one.column}`}`}`;
+  const { rule, name, severity, message, source, at, by, witness, fix, mended, page } = one;
+  const { trace, with: others } = one;
   const colour = { error: 'red', warning: 'yellow', info: 'blue', undecided: 'dim' } as const;
   const row =
     witness &&
     Object.entries(witness)
       .map(([column, value]) => `${column} = ${value ?? 'NULL'}`)
       .join(', ');
+  const plain = (text: string) => clean(text.replaceAll('\t', ' '));
   return [
-    `${out.paint(colour[severity], `${severity} ${rule} ${name}`)}  ${where}`,
-    `  ${clean(fragment)}`,
-    `  ^ ${clean(message)}`,
+    `${out.paint(colour[severity], `${severity} ${rule} ${name}`)}  ${placeOf(one, file)}`,
+    `  ${plain(source)}`,
+    `  ${' '.repeat(width(plain(source.slice(0, at))))}^ ${clean(message)}`,
     ...(others ?? []).map(other => `  with ${other.file} (${clean(other.name)})`),
     ...(trace ?? []).map((step, i) => `  ${i === 0 ? 'so' : '  '} ${clean(step)}`),
     ...by.map(ground => `  by ${clean(ground)}`),
     ...(row ? [`  for example ${clean(row)}`] : []),
     ...(fix === null ? [] : [`  fix: ${clean(fix)}`]),
+    ...(mended === null
+      ? []
+      : [out.paint('red', `  - ${plain(source)}`), out.paint('green', `  + ${plain(mended)}`)]),
     `  ${page}`,
   ];
+}
+
+const placeOf = ({ line, column }: Placed, file: string): string =>
+  [file, line, column].filter(part => part !== null).join(':');
+
+/** As GitHub takes what it shows beside the code: https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
+function annotation({ rule, name, severity, message, line, column, by, fix }: Placed, file: string): string {
+  const kind = severity === 'error' || severity === 'warning' ? severity : 'notice';
+  const data = (text: string) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  const property = (text: string) => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+  const where = [
+    `file=${property(file)}`,
+    ...(line === null ? [] : [`line=${line}`]),
+    ...(column === null ? [] : [`col=${column}`]),
+    `title=${property(`${rule} ${name}`)}`,
+  ];
+  const grounds = by.map(ground => `by ${ground}`);
+  return `::${kind} ${where.join(',')}::${data([message, ...grounds, ...(fix === null ? [] : [`fix: ${fix}`])].join('\n'))}`;
 }

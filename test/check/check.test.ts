@@ -100,6 +100,25 @@ test('a reason in the SQL silences a rule, and --strict fails on warnings', asyn
   );
 });
 
+test('the place is shown in its line, the mended line below it; GitHub is told on standard error', async () => {
+  const cwd = await folder({
+    'one.sql':
+      "-- evenkeel: broken\n-- says: A case\n-- on: orders\nselect id from orders\n where seats > 3 and plan <> 'pro'",
+  });
+  const ran = await evenkeel({ url: db.url, cwd, env: { GITHUB_ACTIONS: 'true' } }, 'check');
+  const lines = ran.stdout.split('\n');
+  const at = lines.findIndex(line => line.startsWith('warning EK201'));
+  expect(lines.slice(at + 1, at + 3)).toEqual([
+    "   where seats > 3 and plan <> 'pro'",
+    expect.stringMatching(/^ {23}\^ it is NULL/),
+  ]);
+  expect(lines).toContain("  -  where seats > 3 and plan <> 'pro'");
+  expect(lines).toContain("  +  where seats > 3 and plan is distinct from 'pro'");
+  expect(ran.stderr).toMatch(
+    /^::warning file=invariants\/one\.sql,line=5,col=22,title=EK201 null-blind::it is NULL/m,
+  );
+});
+
 test('an invariant whose truth is another system has no SQL to ask about', async () => {
   const cwd = await folder({
     'far.ts':

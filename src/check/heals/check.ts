@@ -63,7 +63,7 @@ function placed({ id, name }: HealRule, { of, with: others, ...finding }: Found)
     .map(({ invariant }) => ignores(invariant.sql).get(id))
     .find(reason => reason !== undefined);
   return {
-    ...place(of.invariant, { rule: id, name, ...finding }),
+    ...place(of.invariant, { rule: id, name, change: null, ...finding }),
     ignored: ignored ?? null,
     ...(others.length > 0
       ? { with: others.map(one => ({ name: one.name, file: one.invariant.place.file })) }

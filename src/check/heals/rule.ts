@@ -3,7 +3,7 @@ import type { Finding } from '../finding.ts';
 import type { Folder } from './folder.ts';
 
 /** What a rule found that looks at heals, at several invariants, at rights or at cost. */
-export interface Found extends Omit<Finding, 'rule' | 'name'> {
+export interface Found extends Omit<Finding, 'rule' | 'name' | 'change'> {
   /** In whose file it stands. */
   readonly of: Bound;
   readonly with: readonly Bound[];

@@ -1,4 +1,4 @@
-import { type Finding, undecided } from '../finding.ts';
+import { type Finding, finding, undecided } from '../finding.ts';
 import { possible } from '../prove.ts';
 import { asked } from '../site.ts';
 import type { Rule } from './rule.ts';
@@ -14,19 +14,8 @@ export const alwaysTrue: Rule = {
       if (!source) continue;
       const verdict = await possible(tx, asked(source, `(${piece.text}\n) is not true`));
       if (verdict.is === 'undecided') findings.push(undecided(this, piece, verdict));
-      if (verdict.is !== 'proved') continue;
-      const { id: rule, name } = this;
-      const message = 'every row meets this condition';
-      findings.push({
-        rule,
-        name,
-        severity: 'warning',
-        piece,
-        message,
-        by: verdict.by,
-        witness: null,
-        fix: null,
-      });
+      if (verdict.is === 'proved')
+        findings.push(finding(this, 'warning', piece, 'every row meets this condition', { by: verdict.by }));
     }
     return findings;
   },

@@ -39,13 +39,20 @@ export const impossibleLiteral: QueryRule = {
           const meant = guess(value, allowed);
           const message = `${name} can never be '${value}'`;
           const fix = meant === undefined ? null : `did you mean '${meant}'?`;
-          findings.push(finding(this, 'error', piece, message, { by: verdict.by, fix }));
+          const change = meant === undefined ? null : replaced(piece.text, value, meant);
+          findings.push(finding(this, 'error', piece, message, { by: verdict.by, fix, change }));
         }
       }
     }
     return findings;
   },
 };
+
+/** Where the value stands in it once. */
+function replaced(text: string, value: string, meant: string): string | null {
+  const [before, after, ...more] = text.split(`'${value}'`);
+  return after === undefined || more.length > 0 ? null : `${before}'${meant}'${after}`;
+}
 
 interface Compared {
   readonly node: Node;

@@ -41,7 +41,7 @@ export const orderSensitive: QueryRule = {
               : `${name}() puts rows that are alike in its ORDER BY as they come: the same rows may give another value`;
           const fix =
             by.length === 0 ? diff(pieceOf(query.invariant.sql, query.words, node)?.text, args, query) : null;
-          findings.push(finding(this, 'warning', shown(query, node), message, { fix }));
+          findings.push(finding(this, 'warning', shown(query, node), message, { fix, change: fix }));
         } else if (['sum', 'avg', 'stddev', 'variance'].includes(name) && args.length === 1 && !agg_order) {
           const text = pieceOf(query.invariant.sql, query.words, args[0] as Node)?.text;
           const types = text === undefined ? undefined : await typesOf(tx, query, level, [text]);
