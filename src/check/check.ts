@@ -4,6 +4,7 @@ import type { Finding } from './finding.ts';
 import { readQuery } from './level.ts';
 import { queryRules, rules } from './rules/index.ts';
 import { sitesOf } from './site.ts';
+import { readingOnce } from './table.ts';
 import type { Piece } from './text.ts';
 
 /** A finding where it stands in its file. */
@@ -32,7 +33,10 @@ export interface Checked {
 }
 
 /** Asks every rule of one invariant; only reads. */
-export async function check(tx: Tx, invariant: Invariant): Promise<Checked> {
+export const check = (tx: Tx, invariant: Invariant): Promise<Checked> =>
+  readingOnce(tx, () => checked(tx, invariant));
+
+async function checked(tx: Tx, invariant: Invariant): Promise<Checked> {
   const { sites, unread } = await sitesOf(tx, invariant.sql);
   const findings: Finding[] = [];
   const query = await readQuery(tx, invariant);

@@ -1,7 +1,8 @@
 import { fields, names } from '../watch/scope/ast.ts';
 import type { Node } from '../watch/scope/parse.ts';
 import type { Column } from './columns.ts';
-import { columnRefs, literal, nodesOf } from './expression.ts';
+import { type Comparison, castOf, comparison, constantTypes, lists } from './comparison.ts';
+import { literal, nodesOf } from './expression.ts';
 import { fromDecimal, fromMoment } from './lattice.ts';
 
 /**
@@ -199,7 +200,6 @@ function momentOf(node: Node, type: string): boolean {
   });
 }
 
-const constantTypes = ['text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'bool'];
 const operators = new Set([
   '=',
   '<>',
@@ -238,79 +238,3 @@ const plain = new Set([
   'Integer',
   'TypeName',
 ]);
-
-interface Comparison {
-  readonly operator: string;
-  readonly operands: readonly Node[];
-}
-
-/** `a = b`, `a in (b, c)`, `a = any (array[b, c])`, `a between b and c`, `a is distinct from b`. */
-function comparison(node: Node): Comparison | undefined {
-  if (!('A_Expr' in node)) return undefined;
-  const { kind, name, lexpr, rexpr } = node.A_Expr;
-  const written = names(name).join('.');
-  if (!lexpr || !rexpr) return undefined;
-  const operator =
-    kind === 'AEXPR_DISTINCT' || kind === 'AEXPR_NOT_DISTINCT'
-      ? '='
-      : /BETWEEN/.test(written)
-        ? '<'
-        : written;
-  if (!['=', '<>', '<', '<=', '>', '>='].includes(operator)) return undefined;
-  return { operator, operands: [lexpr, ...elements(rexpr)] };
-}
-
-export function elements(node: Node): readonly Node[] {
-  if ('List' in node) return node.List.items ?? [];
-  if ('A_ArrayExpr' in node) return node.A_ArrayExpr.elements ?? [];
-  if ('TypeCast' in node && node.TypeCast.typeName?.arrayBounds && node.TypeCast.arg)
-    return elements(node.TypeCast.arg);
-  return [node];
-}
-
-/** No cast at all, or only casts to these that change no value. */
-function castOf(node: Node, types: readonly string[]): boolean {
-  if (!('TypeCast' in node)) return true;
-  const { typeName, arg } = node.TypeCast;
-  const type = names(typeName?.names).at(-1) ?? '';
-  return (
-    types.includes(type) &&
-    !typeName?.typmods?.length &&
-    !typeName?.arrayBounds &&
-    arg !== undefined &&
-    castOf(arg, types)
-  );
-}
-
-const isColumn = (node: Node | undefined): boolean =>
-  node !== undefined && ('TypeCast' in node ? isColumn(node.TypeCast.arg) : 'ColumnRef' in node);
-
-/** A check that lists every value of a column: then there are no others but NULL. */
-function lists(node: Node, id: string, kind: Column['kind']): boolean {
-  // A check of a domain, or of what is referred to, isn't asked of NULL.
-  if ('BoolExpr' in node && node.BoolExpr.boolop === 'OR_EXPR') {
-    const rest = (node.BoolExpr.args ?? []).filter(
-      one =>
-        !(
-          'NullTest' in one &&
-          one.NullTest.nulltesttype === 'IS_NULL' &&
-          columnRefs(one)[0]?.join('.') === id
-        ),
-    );
-    return rest.length === 1 && rest[0] !== undefined && lists(rest[0], id, kind);
-  }
-  if ((kind !== 'text' && kind !== 'integer') || columnRefs(node).some(path => path.join('.') !== id))
-    return false;
-  const compared = comparison(node);
-  if (compared?.operator !== '=' || !('A_Expr' in node)) return false;
-  if (!['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_IN'].includes(String(node.A_Expr.kind))) return false;
-  const [left, ...rest] = compared.operands;
-  return (
-    left !== undefined &&
-    isColumn(left) &&
-    castOf(left, ['text', 'varchar', 'int8', 'numeric']) &&
-    rest.every(
-      one => castOf(one, constantTypes) && (kind === 'text' ? /./s : /^-?\d{1,18}$/).test(literal(one) ?? ''),
-    )
-  );
-}

@@ -1,9 +1,9 @@
 import type { Tx } from '../db/pool.ts';
-import { names } from '../watch/scope/ast.ts';
+import { fields, names } from '../watch/scope/ast.ts';
 import type { Node } from '../watch/scope/parse.ts';
 import { literal } from './expression.ts';
-import { elements } from './fragment.ts';
-import { type Level, type Query, inPlace, typesOf } from './level.ts';
+import { elements } from './comparison.ts';
+import { type Level, type Query, inPlace, ownerOf, typesOf } from './level.ts';
 import { type Piece, pieceOf } from './text.ts';
 
 /** What an expression does with the values of those inside it: by itself it may not always give the same. */
@@ -24,6 +24,7 @@ export async function mutable(
   level: Level,
   node: Node,
 ): Promise<Mutable | undefined | 'unknown'> {
+  if (isPlain(level, node)) return undefined;
   const { invariant, words } = query;
   const piece = pieceOf(invariant.sql, words, node);
   const inside = operands(node).filter(one => literal(one) === undefined && !('A_Const' in one));
@@ -54,6 +55,17 @@ export async function mutable(
     return 'unknown';
   }
   return { piece, types: (await typesOf(tx, query, level, [...texts, piece.text])) ?? [] };
+}
+
+/** An operator of Postgres's own between columns and constants of types for which each of them is immutable: it needn't be asked. */
+function isPlain(level: Level, node: Node): boolean {
+  if (!('A_Expr' in node) || names(node.A_Expr.name).length !== 1) return false;
+  const kinds = ['boolean', 'enum', 'text', 'uuid', 'integer', 'number', 'float'];
+  return operands(node).every(one => {
+    if (literal(one) !== undefined || 'A_Const' in one) return !('TypeCast' in one);
+    const owner = ownerOf(level, one);
+    return kinds.includes(owner?.table.columns.get(fields(one).at(-1) ?? '')?.kind ?? '');
+  });
 }
 
 function operands(node: Node): readonly Node[] {

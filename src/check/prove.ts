@@ -125,7 +125,7 @@ async function witness(
   try {
     return await space.first(tx, constraints, 'strict', parts);
   } catch (error) {
-    if (!/^22/.test((error as { code?: string }).code ?? '')) throw error;
+    if (!(error as { code?: string }).code?.startsWith('22')) throw error;
     await tx.query('rollback to savepoint question');
     return space.first(tx, constraints, 'strict', parts, true);
   }

@@ -60,8 +60,26 @@ export interface Table {
   readonly bounds: Bounds | undefined;
 }
 
+/** While `work` runs, each table is read once in this transaction. */
+export async function readingOnce<T>(tx: Tx, work: () => Promise<T>): Promise<T> {
+  if (known.has(tx)) return work();
+  known.set(tx, new Map());
+  try {
+    return await work();
+  } finally {
+    known.delete(tx);
+  }
+}
+const known = new WeakMap<Tx, Map<string, Promise<Table | undefined>>>();
+
 /** What a name stands for; undefined: no base table. */
-export async function readTable(tx: Tx, written: string): Promise<Table | undefined> {
+export function readTable(tx: Tx, written: string): Promise<Table | undefined> {
+  const read = known.get(tx)?.get(written) ?? readAnew(tx, written);
+  known.get(tx)?.set(written, read);
+  return read;
+}
+
+async function readAnew(tx: Tx, written: string): Promise<Table | undefined> {
   const { rows } = await tx.query<{ oid: string; quoted: string; related: boolean; parted: boolean }>(
     `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass as related, c.relkind = 'p' as parted
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`,

@@ -85,8 +85,21 @@ export async function run(call: Call): Promise<0 | 1> {
 
 /** An invariant that could not be asked, as a finding. */
 const failed = ({ code, message }: NonNullable<Look['error']>): Placed => ({
-  ...{ rule: code, name: '', severity: 'error', message, by: [], witness: null, fix: null },
-  ...{ line: null, column: null, fragment: '', source: '', at: 0, mended: null, ignored: null, page: '' },
+  rule: code,
+  name: '',
+  severity: 'error',
+  message,
+  by: [],
+  witness: null,
+  fix: null,
+  line: null,
+  column: null,
+  fragment: '',
+  source: '',
+  at: 0,
+  mended: null,
+  ignored: null,
+  page: '',
 });
 
 const of = ({ name, place }: Invariant) => ({ name, file: place.file });

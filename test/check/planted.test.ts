@@ -22,7 +22,7 @@ beforeAll(async () => {
       primary key (tenant_id, month), check (low < high), check ((state = 'paid') = (paid_at is not null)));
     create table loose (id int primary key, kind text, tenant_id int, amount numeric);
     alter table loose add constraint kinds check (kind in ('a', 'b')) not valid;
-    create table log (id bigint primary key, day date not null, state text check (state <> 'x')) partition by range (day);
+    create table log (id bigint, day date not null, primary key (id, day), state text check (state <> 'x')) partition by range (day);
     create table log_1 partition of log for values from ('2026-01-01') to ('2027-01-01');
     create table bare (n int not null check (n in (1, 2)), t text)`);
 });

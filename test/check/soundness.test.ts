@@ -59,7 +59,7 @@ const leaf = fc.oneof(
     'n + m > 40',
     'length(u) = 4',
   ),
-  of("upper(t) = 'Q'", "t < 'y'", "(b = (e = 'one'))"),
+  of("upper(t) = 'Q'", "lower(t) in ('x', 'y')", 'abs(n) in (1, 2)', "t < 'y'", "(b = (e = 'one'))"),
 );
 const { condition } = fc.letrec<{ condition: string }>(tie => ({
   condition: fc.oneof(

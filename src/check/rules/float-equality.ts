@@ -2,7 +2,7 @@ import { names } from '../../watch/scope/ast.ts';
 import type { Node } from '../../watch/scope/parse.ts';
 import { literal } from '../expression.ts';
 import { type Finding, finding } from '../finding.ts';
-import { elements } from '../fragment.ts';
+import { elements } from '../comparison.ts';
 import { nodesAt, shown, typesOf } from '../level.ts';
 import { pieceOf } from '../text.ts';
 import type { QueryRule } from './rule.ts';

@@ -5,7 +5,7 @@ import type { Node } from '../../watch/scope/parse.ts';
 import { mentioned } from '../closed.ts';
 import { literal } from '../expression.ts';
 import { type Finding, finding, undecided } from '../finding.ts';
-import { elements } from '../fragment.ts';
+import { elements } from '../comparison.ts';
 import { nodesAt, ownerOf, shown } from '../level.ts';
 import { possible } from '../prove.ts';
 import type { QueryRule } from './rule.ts';
