@@ -50,7 +50,7 @@ const whole = (parts: readonly string[]): string => parts.map(part => `(${part}\
 async function refuted(tx: Tx, condition: Condition): Promise<Verdict | undefined> {
   const sources = sourcesOf(condition);
   // That no partition takes a row today proves nothing: the next one may be made tomorrow.
-  if (sources.some(({ table }) => table.related)) return undefined;
+  if (sources.some(({ table }) => table.split)) return undefined;
   const from = sources.map(({ table, alias }) => `${table.quoted} ${quote(alias)}`).join(' cross join ');
   const { rows } = await tx.query<{ 'QUERY PLAN': [{ Plan: Record<string, unknown> }] }>(
     `explain (format json) select from ${from} where ${whole(condition.parts)}`,

@@ -56,6 +56,8 @@ export interface Table {
   readonly unused: readonly string[];
   /** It has partitions or children: its rows are theirs, too. */
   readonly related: boolean;
+  /** The same, and the planner would conclude from those that there are today. */
+  readonly split: boolean;
   /** What a row has to meet so that one of the partitions of today takes it; undefined: that isn't known. */
   readonly bounds: Bounds | undefined;
 }
@@ -80,8 +82,14 @@ export function readTable(tx: Tx, written: string): Promise<Table | undefined> {
 }
 
 async function readAnew(tx: Tx, written: string): Promise<Table | undefined> {
-  const { rows } = await tx.query<{ oid: string; quoted: string; related: boolean; parted: boolean }>(
-    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass as related, c.relkind = 'p' as parted
+  const { rows } = await tx.query<{
+    oid: string;
+    quoted: string;
+    related: boolean;
+    split: boolean;
+    parted: boolean;
+  }>(
+    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass or c.relkind = 'p' as related, c.relhassubclass or c.relkind = 'p' as split, c.relkind = 'p' as parted
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`,
     [written],
   );

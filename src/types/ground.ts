@@ -40,7 +40,7 @@ function tableGround(tx: Tx, table: Table, shape: Shape): Ground {
     unused: table.unused,
     checksOf: column => table.checks.filter(({ columns }) => columns.includes(column)),
     ask: condition => possible(tx, { table, alias: 'v', parts: [condition] }),
-    only: check => tableGround(tx, apart({ ...table, checks: [check] }, shape), shape),
+    only: check => tableGround(tx, apart({ ...table, checks: [check], references: [] }, shape), shape),
   };
 }
 
