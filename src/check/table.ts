@@ -86,10 +86,10 @@ async function readAnew(tx: Tx, written: string): Promise<Table | undefined> {
     oid: string;
     quoted: string;
     related: boolean;
-    split: boolean;
     parted: boolean;
   }>(
-    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted, c.relhassubclass or c.relkind = 'p' as related, c.relhassubclass or c.relkind = 'p' as split, c.relkind = 'p' as parted
+    `select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as quoted,
+            c.relhassubclass or c.relkind = 'p' as related, c.relkind = 'p' as parted
        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) and c.relkind in ('r', 'p')`,
     [written],
   );
@@ -117,6 +117,7 @@ async function readAnew(tx: Tx, written: string): Promise<Table | undefined> {
   const { keys, odd } = await readKeys(tx, row.oid);
   return {
     ...row,
+    split: row.related,
     columns: new Map(columns.map(column => [column.name, column])),
     checks: constraints.filter(({ holds }) => holds).map(made),
     keys: alone ? keys : [],
