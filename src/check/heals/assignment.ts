@@ -1,6 +1,6 @@
 import type { Node } from '../../watch/scope/parse.ts';
 import { fields, names } from '../../watch/scope/ast.ts';
-import { literal } from '../expression.ts';
+import { literal, same } from '../expression.ts';
 import type { Fragment } from '../fragment.ts';
 import type { Column, Table } from '../table.ts';
 
@@ -98,6 +98,7 @@ function fits(from: Column, to: Column): boolean {
   if (from.kind !== to.kind) return false;
   if (from.kind === 'text') return to.most === undefined || from.most === to.most;
   if (from.kind === 'integer') return widths.indexOf(from.type) <= widths.indexOf(to.type);
+  if (from.kind === 'number') return same(from.digits, to.digits);
   return from.type === to.type && from.most === to.most;
 }
 const widths = ['smallint', 'integer', 'bigint'];

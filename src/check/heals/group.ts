@@ -62,9 +62,13 @@ export async function look(tx: Tx, members: readonly Local[]): Promise<Group> {
   if (!first) throw new Error('a group of no invariants');
   const { table } = first;
   const nodes = members.flatMap(({ leaves, sets }) => [...leaves.map(({ node }) => node), ...sets.values()]);
+  const constraints = table.checks.map(({ node }) => node);
+  // What can't be tried is noticed where the rows are laid out.
   const fragment = new Fragment(
-    table,
-    await immutable(tx, [...nodes, ...table.checks.map(({ node }) => node)]),
+    table.columns,
+    constraints,
+    await immutable(tx, [...nodes, ...constraints]),
+    new Set(),
   );
   const doubts: string[] = [];
   if (table.related) doubts.push(`${table.quoted} has partitions or children, whose constraints are theirs`);

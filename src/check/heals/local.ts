@@ -5,7 +5,8 @@ import { writes } from '../../declare/remedy.ts';
 import { fields, names } from '../../watch/scope/ast.ts';
 import { type Node, type SelectStmt, parseSelect, tokens } from '../../watch/scope/parse.ts';
 import { columnRefs, nodesOf, parseCondition, same } from '../expression.ts';
-import { type Piece, conjunctsOf, leavesOf } from '../split.ts';
+import { conjunctsOf, leavesOf } from '../split.ts';
+import type { Piece } from '../text.ts';
 import { type Table, readTable } from '../table.ts';
 
 /**
@@ -51,8 +52,9 @@ export async function localOf(tx: Tx, bound: Bound): Promise<Local | string> {
   const plain = shapeOf(select);
   if (typeof plain === 'string') return plain;
   const { range, alias } = plain;
-  const table = await readTable(tx, bound.table.quoted);
-  if (!table) return 'it governs no table';
+  const read = await readTable(tx, bound.table.quoted);
+  if (!read) return 'it governs no table';
+  const table = asWritten(read);
   const named = range.schemaname
     ? `${quote(range.schemaname)}.${quote(range.relname ?? '')}`
     : quote(range.relname ?? '');
@@ -76,7 +78,7 @@ export async function localOf(tx: Tx, bound: Bound): Promise<Local | string> {
   for (const { name } of bound.sets) {
     const expression = targets.get(name);
     if (!expression) return `what it writes to ${name} could not be read`;
-    sets.set(name, expression);
+    sets.set(name, unqualified(expression));
   }
   const base = rewrite(sql, select, range, alias);
   if (base === undefined) return 'its text could not be laid over made-up rows';
@@ -101,6 +103,32 @@ export async function localOf(tx: Tx, bound: Bound): Promise<Local | string> {
       return `select w.* from (\n${inner}\n) w join (select ${quote(relation)}."evenkeel n" as n from ${states} as ${quote(relation)} ${where}) g on g.n = w."evenkeel n"`;
     },
   };
+}
+
+export const generated = 'it is generated';
+
+/** The table as a heal meets it: nobody writes what is generated, and NULL of a domain is refused like any other. */
+const asWritten = (table: Table): Table => ({
+  ...table,
+  columns: new Map(
+    [...table.columns].map(([name, column]) => [
+      name,
+      {
+        ...column,
+        nullable: column.nullable && !column.required,
+        opaque: column.opaque ?? (column.generated && generated),
+      },
+    ]),
+  ),
+});
+
+/** There is one table only: its columns go by their bare names. */
+function unqualified(node: Node): Node {
+  const bare = structuredClone(node);
+  for (const one of nodesOf(bare)) {
+    if ('ColumnRef' in one) one.ColumnRef.fields = one.ColumnRef.fields?.slice(-1) ?? [];
+  }
+  return bare;
 }
 
 interface Shape {
@@ -158,7 +186,7 @@ function leavesIn(sql: string, select: SelectStmt = parseSelect(sql)): readonly 
 }
 
 function placed({ text, start }: Piece): Placed {
-  const node = parseCondition(text);
+  const node = unqualified(parseCondition(text));
   const columns = [...new Set(columnRefs(node).map(parts => parts.at(-1) ?? ''))];
   return { leaf: { text, node, columns }, start, end: start + text.length };
 }

@@ -1,7 +1,7 @@
 import type { Bound } from '../../ask/bind.ts';
 import { type Node, parseSelect, tokens } from '../../watch/scope/parse.ts';
 import { same } from '../expression.ts';
-import type { Piece } from '../split.ts';
+import type { Piece } from '../text.ts';
 
 /** What a heal writes, as it stands in the query: the result column of the first of these names; else the query's first line. */
 export function written(

@@ -4,7 +4,7 @@ import { columnRefs } from '../expression.ts';
 import type { Fragment } from '../fragment.ts';
 import type { Check, Column, Table } from '../table.ts';
 import { neverNull, obstacleTo } from './assignment.ts';
-import type { Leaf, Local } from './local.ts';
+import { type Leaf, type Local, generated } from './local.ts';
 
 /** More made-up rows than these are not tried. */
 const mostStates = 100_000;
@@ -145,8 +145,6 @@ export function layOut(table: Table, members: readonly Local[], fragment: Fragme
   }
   return { space: { dimensions, assumed, checks, vague: [...vague], size }, doubt: first };
 }
-
-const generated = 'it is generated';
 
 const columnsIn = (node: Node): string[] => columnRefs(node).map(parts => parts.at(-1) ?? '');
 

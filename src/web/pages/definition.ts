@@ -115,7 +115,7 @@ function findings(checked: Checked | EvenkeelError | null): Html {
 }
 
 function finding({ rule, name, severity, message, fragment, by, witness, fix }: Placed): Html {
-  const tones = { error: 'bad', warning: 'warn', undecided: 'calm' } as const;
+  const tones = { error: 'bad', warning: 'warn', info: 'calm', undecided: 'calm' } as const;
   return html`<li class="card">
     <div class="line">${badge(severity, tones[severity])} <strong>${rule} ${name}</strong></div>
     <p><code>${text(fragment, 400)}</code></p>

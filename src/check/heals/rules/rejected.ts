@@ -78,7 +78,7 @@ async function constants({ tx }: Folder, bound: Bound, table: Table): Promise<Fo
       return [found(bound, piece, 'error', `'${text}' is no value of ${column.type}`, { by })];
     }
     if (isNull(value)) {
-      if (!column.nullable)
+      if (!column.nullable || column.required)
         return [found(bound, piece, 'error', `${name} can't be NULL`, { by: [`${name} NOT NULL`] })];
       parts.push({ text: `${quote(name)} is null`, name });
     } else if (text !== undefined) {
