@@ -14,6 +14,8 @@ export interface Change {
   readonly values: readonly (string | null)[];
   /** Time alone soon makes something else of it. */
   readonly fleeting: boolean;
+  /** The row that is changed; undefined: several, or a new one. */
+  readonly row: string | undefined;
 }
 
 interface Stored {
@@ -42,7 +44,7 @@ export async function changesOf(
   const made: Change[] = [];
   for (const { name, notNull } of columns) {
     const id = columnId(table, name);
-    const values = domains.values(id).slice(0, mostValues);
+    const values = [...domains.values(id).slice(0, mostValues), ...(linked(name) ? nobodys(domains, id) : [])];
     for (const one of some) {
       const now = one.row[name] ?? null;
       const near = now !== null && /^-?\d{1,15}(\.\d+)?$/.test(now) && table.kinds.get(name)?.category === 'N' ? [String(Number(now) + 1), String(Number(now) - 1)] : [];
@@ -60,14 +62,35 @@ export async function changesOf(
   return made;
 }
 
-/** A row that the schema allows and that meets a condition: an existing one is made like it, and one is added. */
-export async function witnessChanges(tx: Tx, table: Table, filler: Filler, row: Row): Promise<Change[]> {
+/** A value that leads to no row. */
+const nobodys = (domains: Domains, id: ColumnId): string[] => {
+  const value = domains.nth(id, 40);
+  return value === undefined ? [] : [value];
+};
+
+/**
+ * A row that the schema allows and that meets a condition: existing ones are made like it, and one is added. Then the same with one column
+ * changed: what stands beside a condition that is met decides.
+ */
+export async function witnessChanges(tx: Tx, table: Table, parts: { domains: Domains; filler: Filler }, row: Row): Promise<Change[]> {
+  const { domains, filler } = parts;
   const stored = await rowsOf(tx, table);
   const drawn = { ...filler.draw(table, stored.map(one => one.row)), ...row };
-  return [
+  const made = [
     ...stored.slice(0, mostRows).map(one => updateOf(table, one, row, 'witness')),
     insertChange(table, drawn, 'witness'),
   ];
+  const [first] = stored;
+  if (!first) return made;
+  for (const { name, notNull } of table.relation.columns) {
+    if (!(name in row)) continue;
+    const id = columnId(table, name);
+    for (const value of [...(notNull ? [] : [null]), ...domains.values(id).slice(0, mostValues)]) {
+      if (value !== row[name]) made.push(updateOf(table, first, { ...row, [name]: value }, 'witness'));
+    }
+    for (const ms of domains.fleeting(id)) made.push(agedOf(table, first, name, ms, row));
+  }
+  return made;
 }
 
 async function rowsOf(tx: Tx, { relation }: Table): Promise<Stored[]> {
@@ -84,49 +107,57 @@ const rowAt = (table: Table, n: number): string =>
   `(tableoid, ctid) = (select tableoid, ctid from ${table.relation.quoted} t where t::text = $${n} limit 1)`;
 
 function updateOf(table: Table, { text, row }: Stored, to: Row, kind: Change['kind']): Change {
-  const names = Object.keys(to).filter(name => table.relation.columns.some(one => one.name === name && !one.generated));
-  const types = new Map(table.relation.columns.map(({ name, type }) => [name, type]));
-  const list = names.map((name, i) => `${quote(name)} = $${i + 1}::text::${types.get(name)}`).join(', ');
+  const list = sets(table, to);
   return {
     kind,
     table: table.relation.quoted,
     what: `update ${nameOf(table)} set ${shown(to)} where ${whichOf(table, row)}`,
-    text: `update ${table.relation.quoted} set ${list} where ${rowAt(table, names.length + 1)}`,
-    values: [...names.map(name => to[name] ?? null), text],
+    text: `update ${table.relation.quoted} set ${list.join(', ')} where ${rowAt(table, list.length + 1)}`,
+    values: [...Object.values(to), text],
     fleeting: false,
+    row: text,
   };
 }
 
+/** `"a" = $1::text::int`, in the order of the row. */
+function sets({ relation }: Table, to: Row): string[] {
+  const types = new Map(relation.columns.map(({ name, type }) => [name, type]));
+  return Object.keys(to).map((name, i) => `${quote(name)} = $${i + 1}::text::${types.get(name)}`);
+}
+
 /** As old as that to the microsecond, while its transaction lasts. */
-function agedOf(table: Table, { text, row }: Stored, name: string, ms: number): Change {
+function agedOf(table: Table, { text, row }: Stored, name: string, ms: number, others: Row = {}): Change {
   const { quoted } = table.relation;
   const age = `now() - interval '${ms / 1000} seconds'`;
+  const rest = Object.fromEntries(Object.entries(others).filter(([other]) => other !== name));
+  const list = sets(table, rest);
   return {
     kind: 'update',
     table: quoted,
-    what: `update ${nameOf(table)} set ${name} = ${age} where ${whichOf(table, row)}`,
-    text: `update ${quoted} set ${quote(name)} = ${age} where ${rowAt(table, 1)}`,
-    values: [text],
+    what: `update ${nameOf(table)} set ${[...(list.length > 0 ? [shown(rest)] : []), `${name} = ${age}`].join(', ')} where ${whichOf(table, row)}`,
+    text: `update ${quoted} set ${[...list, `${quote(name)} = ${age}`].join(', ')} where ${rowAt(table, list.length + 1)}`,
+    values: [...Object.values(rest), text],
     fleeting: true,
+    row: text,
   };
 }
 
 function deleteOf(table: Table, { text, row }: Stored): Change {
   const { quoted } = table.relation;
   const what = `delete from ${nameOf(table)} where ${whichOf(table, row)}`;
-  return { kind: 'delete', table: quoted, what, text: `delete from ${quoted} where ${rowAt(table, 1)}`, values: [text], fleeting: false };
+  return { kind: 'delete', table: quoted, what, text: `delete from ${quoted} where ${rowAt(table, 1)}`, values: [text], fleeting: false, row: text };
 }
 
 function groupOf(table: Table, name: string, value: string): Change {
   const { quoted } = table.relation;
   const what = `delete from ${nameOf(table)} where ${shown({ [name]: value })}`;
   const text = `delete from ${quoted} where ${quote(name)}::text = $1`;
-  return { kind: 'empty a group', table: quoted, what, text, values: [value], fleeting: false };
+  return { kind: 'empty a group', table: quoted, what, text, values: [value], fleeting: false, row: undefined };
 }
 
 function insertChange(table: Table, row: Row, kind: Change['kind']): Change {
   const what = `insert into ${nameOf(table)} (${shown(row)})`;
-  return { kind, table: table.relation.quoted, what, ...insertOf(table, row), fleeting: false };
+  return { kind, table: table.relation.quoted, what, ...insertOf(table, row), fleeting: false, row: undefined };
 }
 
 const nameOf = ({ relation: { schema, name } }: Table): string => (schema === 'public' ? name : `${schema}.${name}`);

@@ -70,10 +70,14 @@ export class Domains {
   }
 
   #leaves(id: ColumnId): { steps: JsonPath['steps']; values: readonly string[] }[] {
-    return (this.#paths.get(id) ?? []).map(({ steps, constants, like }) => ({
-      steps,
-      values: [...new Set([...constants, ...like.filter(one => one !== id).flatMap(one => this.values(one).slice(0, 6))])],
-    }));
+    const leaves = new Map<string, { steps: JsonPath['steps']; values: Set<string> }>();
+    for (const { steps, constants, like } of this.#paths.get(id) ?? []) {
+      const leaf = leaves.get(JSON.stringify(steps)) ?? { steps, values: new Set() };
+      leaves.set(JSON.stringify(steps), leaf);
+      const alike = like.filter(one => one !== id).flatMap(one => this.values(one).slice(0, 6));
+      for (const value of [...constants, ...alike]) leaf.values.add(value);
+    }
+    return [...leaves.values()].map(({ steps, values }) => ({ steps, values: [...values] }));
   }
 
   #kind(id: ColumnId): Kind {

@@ -14,6 +14,8 @@ import type { ColumnId, Table } from './tables.ts';
 export interface Corruption {
   readonly change: Change;
   readonly kinds: readonly string[];
+  /** Where it is broken. */
+  readonly keys: readonly string[];
 }
 
 /** A row for which the invariant and one of its mutants say different things: is the invariant right? */
@@ -74,7 +76,8 @@ export async function search(tx: Tx, bound: Bound, ground: Ground): Promise<Sear
       left = await told.apart(tx, change, left, now, false);
       const fresh = now.filter(row => !known.has(keyOf(bound, row)));
       if (fresh.length > 0 && fresh.length <= 10 && !change.fleeting) {
-        found.push({ change, kinds: [...new Set(fresh.map(row => row[bound.key.length] ?? ''))] });
+        const kinds = [...new Set(fresh.map(row => row[bound.key.length] ?? ''))];
+        found.push({ change, kinds, keys: keysOf(bound, fresh) });
       }
     } catch (error) {
       const why = describe(error);
@@ -103,7 +106,7 @@ async function collect(tx: Tx, bound: Bound, ground: Ground): Promise<Change[]> 
       const parts = site.conjuncts.map(({ text }) => text).filter(text => site.about(text) === source);
       if (!table || parts.length === 0) continue;
       const verdict = await possible(tx, asked(source, ...parts));
-      if (verdict.is === 'witness') groups.push(await witnessChanges(tx, table, ground.filler, verdict.row));
+      if (verdict.is === 'witness') groups.push(await witnessChanges(tx, table, ground, verdict.row));
     }
   }
   for (const table of ground.tables) {
@@ -119,23 +122,29 @@ async function collect(tx: Tx, bound: Bound, ground: Ground): Promise<Change[]> 
   return ranked.sort((a, b) => a.i - b.i).slice(0, mostTried).map(({ change }) => change);
 }
 
-/** Few that differ as much as can be: by table, by kind of change, by how the invariant is broken. */
+/** Few that differ as much as can be: by table, by kind of change, by how the invariant is broken; and rather elsewhere than at the same place. */
 function diverse(found: readonly Corruption[]): Corruption[] {
   const seen = new Set<string>();
+  const places = new Set<string>();
   const chosen: Corruption[] = [];
+  const placesOf = ({ change, keys }: Corruption) => [...keys, ...(change.row === undefined ? [] : [change.table + change.row])];
   const features = ({ change, kinds }: Corruption) => [
     `${change.table} ${change.kind}`,
     ...kinds,
     ...kinds.map(kind => `${change.table} ${kind}`),
   ];
   while (chosen.length < mostCorruptions) {
-    const news = (one: Corruption) => features(one).filter(feature => !seen.has(feature)).length;
+    const news = (one: Corruption) => {
+      const n = features(one).filter(feature => !seen.has(feature)).length;
+      return n === 0 ? 0 : n + (placesOf(one).some(place => places.has(place)) ? 0 : 0.5);
+    };
     const best = found
       .filter(one => !chosen.includes(one))
       .reduce<Corruption | undefined>((most, one) => (news(one) > (most ? news(most) : 0) ? one : most), undefined);
     if (!best) break;
     chosen.push(best);
     for (const feature of features(best)) seen.add(feature);
+    for (const place of placesOf(best)) places.add(place);
   }
   return chosen;
 }
