@@ -3,6 +3,7 @@ import type { Domains } from './domains.ts';
 import { type Filler, type Row, insertOf } from './fill.ts';
 import type { Random } from './random.ts';
 import { type ColumnId, type Table, columnId } from './tables.ts';
+import type { Terms } from './terms.ts';
 
 /** What an application might do, in one statement. */
 export interface Change {
@@ -29,25 +30,39 @@ const mostRows = 4;
 const mostValues = 10;
 const inserts = 8;
 
-/** What to try on one table; `used`: the columns that matter. */
+/** What to try on one table; `terms`: the columns that matter. */
 export async function changesOf(
   tx: Tx,
   table: Table,
-  parts: { domains: Domains; filler: Filler; random: Random; used: ReadonlySet<ColumnId>; keys: ReadonlySet<string> },
+  parts: {
+    domains: Domains;
+    filler: Filler;
+    random: Random;
+    terms: Pick<Terms, 'used'>;
+    keys: ReadonlySet<string>;
+  },
 ): Promise<Change[]> {
-  const { domains, filler, random, used, keys } = parts;
+  const { domains, filler, random, terms, keys } = parts;
   const stored = await rowsOf(tx, table);
-  const columns = table.relation.columns.filter(({ name, generated }) => !generated && used.has(columnId(table, name)));
+  const columns = table.relation.columns.filter(
+    ({ name, generated }) => !generated && terms.used.has(columnId(table, name)),
+  );
   const some = random.shuffled(stored).slice(0, mostRows);
   const linked = (name: string) =>
     keys.has(columnId(table, name)) || table.parents.some(key => key.columns.includes(name));
   const made: Change[] = [];
   for (const { name, notNull } of columns) {
     const id = columnId(table, name);
-    const values = [...domains.values(id).slice(0, mostValues), ...(linked(name) ? nobodys(domains, id) : [])];
+    const values = [
+      ...domains.values(id).slice(0, mostValues),
+      ...(linked(name) ? nobodys(domains, id) : []),
+    ];
     for (const one of some) {
       const now = one.row[name] ?? null;
-      const near = now !== null && /^-?\d{1,15}(\.\d+)?$/.test(now) && table.kinds.get(name)?.category === 'N' ? [String(Number(now) + 1), String(Number(now) - 1)] : [];
+      const near =
+        now !== null && /^-?\d{1,15}(\.\d+)?$/.test(now) && table.kinds.get(name)?.category === 'N'
+          ? [String(Number(now) + 1), String(Number(now) - 1)]
+          : [];
       const tried = [...(notNull ? [] : [null]), ...near, ...values].filter(value => value !== now);
       for (const value of new Set(tried)) {
         const kind = value === null ? 'null' : linked(name) ? 'move' : 'update';
@@ -55,10 +70,22 @@ export async function changesOf(
       }
       for (const ms of domains.fleeting(id)) made.push(agedOf(table, one, name, ms));
     }
-    if (linked(name)) for (const value of new Set(stored.map(({ row }) => row[name]))) if (typeof value === 'string') made.push(groupOf(table, name, value));
+    if (linked(name))
+      for (const value of new Set(stored.map(({ row }) => row[name])))
+        if (typeof value === 'string') made.push(groupOf(table, name, value));
   }
   for (const one of some) made.push(deleteOf(table, one));
-  for (let i = 0; i < inserts; i++) made.push(insertChange(table, filler.draw(table, stored.map(({ row }) => row)), 'insert'));
+  for (let i = 0; i < inserts; i++)
+    made.push(
+      insertChange(
+        table,
+        filler.draw(
+          table,
+          stored.map(({ row }) => row),
+        ),
+        'insert',
+      ),
+    );
   return made;
 }
 
@@ -72,10 +99,21 @@ const nobodys = (domains: Domains, id: ColumnId): string[] => {
  * A row that the schema allows and that meets a condition: existing ones are made like it, and one is added. Then the same with one column
  * changed: what stands beside a condition that is met decides.
  */
-export async function witnessChanges(tx: Tx, table: Table, parts: { domains: Domains; filler: Filler }, row: Row): Promise<Change[]> {
+export async function witnessChanges(
+  tx: Tx,
+  table: Table,
+  parts: { domains: Domains; filler: Filler },
+  row: Row,
+): Promise<Change[]> {
   const { domains, filler } = parts;
   const stored = await rowsOf(tx, table);
-  const drawn = { ...filler.draw(table, stored.map(one => one.row)), ...row };
+  const drawn = {
+    ...filler.draw(
+      table,
+      stored.map(one => one.row),
+    ),
+    ...row,
+  };
   const made = [
     ...stored.slice(0, mostRows).map(one => updateOf(table, one, row, 'witness')),
     insertChange(table, drawn, 'witness'),
@@ -145,22 +183,46 @@ function agedOf(table: Table, { text, row }: Stored, name: string, ms: number, o
 function deleteOf(table: Table, { text, row }: Stored): Change {
   const { quoted } = table.relation;
   const what = `delete from ${nameOf(table)} where ${whichOf(table, row)}`;
-  return { kind: 'delete', table: quoted, what, text: `delete from ${quoted} where ${rowAt(table, 1)}`, values: [text], fleeting: false, row: text };
+  return {
+    kind: 'delete',
+    table: quoted,
+    what,
+    text: `delete from ${quoted} where ${rowAt(table, 1)}`,
+    values: [text],
+    fleeting: false,
+    row: text,
+  };
 }
 
 function groupOf(table: Table, name: string, value: string): Change {
   const { quoted } = table.relation;
   const what = `delete from ${nameOf(table)} where ${shown({ [name]: value })}`;
   const text = `delete from ${quoted} where ${quote(name)}::text = $1`;
-  return { kind: 'empty a group', table: quoted, what, text, values: [value], fleeting: false, row: undefined };
+  return {
+    kind: 'empty a group',
+    table: quoted,
+    what,
+    text,
+    values: [value],
+    fleeting: false,
+    row: undefined,
+  };
 }
 
 function insertChange(table: Table, row: Row, kind: Change['kind']): Change {
   const what = `insert into ${nameOf(table)} (${shown(row)})`;
-  return { kind, table: table.relation.quoted, what, ...insertOf(table, row), fleeting: false, row: undefined };
+  return {
+    kind,
+    table: table.relation.quoted,
+    what,
+    ...insertOf(table, row),
+    fleeting: false,
+    row: undefined,
+  };
 }
 
-const nameOf = ({ relation: { schema, name } }: Table): string => (schema === 'public' ? name : `${schema}.${name}`);
+const nameOf = ({ relation: { schema, name } }: Table): string =>
+  schema === 'public' ? name : `${schema}.${name}`;
 
 const shown = (row: Row): string =>
   Object.entries(row)
@@ -169,6 +231,8 @@ const shown = (row: Row): string =>
 
 /** By its key where it has one. */
 function whichOf({ relation }: Table, row: Row): string {
-  const key = relation.indexes.find(({ primary }) => primary)?.columns ?? relation.columns.slice(0, 3).map(({ name }) => name);
+  const key =
+    relation.indexes.find(({ primary }) => primary)?.columns ??
+    relation.columns.slice(0, 3).map(({ name }) => name);
   return key.map(name => `${name} = ${row[name] ?? 'NULL'}`).join(' and ');
 }

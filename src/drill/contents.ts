@@ -39,7 +39,9 @@ export class Shelf {
     const found = new Map<string, string[]>(this.#places.map(({ quoted }) => [quoted, []]));
     for (let i = 0; i < this.#places.length; i += together) {
       const some = this.#places.slice(i, i + together);
-      const text = some.map(({ quoted }, n) => `select ${n} as n, t::text as row from ${quoted} t`).join(' union all ');
+      const text = some
+        .map(({ quoted }, n) => `select ${n} as n, t::text as row from ${quoted} t`)
+        .join(' union all ');
       for (const [n, row] of await ask(tx, `${text} order by 1, 2`)) {
         found.get(some[Number(n)]?.quoted ?? '')?.push(row ?? '');
       }
@@ -54,7 +56,10 @@ export class Shelf {
     for (const { quoted, columns } of this.#places) {
       const { gone, added } = difference(was.get(quoted) ?? [], now.get(quoted) ?? []);
       for (const row of added) {
-        await tx.query(`delete from ${quoted} where ctid = (select ctid from ${quoted} t where t::text = $1 limit 1)`, [row]);
+        await tx.query(
+          `delete from ${quoted} where ctid = (select ctid from ${quoted} t where t::text = $1 limit 1)`,
+          [row],
+        );
       }
       if (gone.length === 0) continue;
       const list = columns.map(quote).join(', ');
@@ -69,7 +74,10 @@ export class Shelf {
 const together = 100;
 
 /** As bags: a row may stand there twice. */
-export function difference(was: readonly string[], now: readonly string[]): { gone: string[]; added: string[] } {
+export function difference(
+  was: readonly string[],
+  now: readonly string[],
+): { gone: string[]; added: string[] } {
   const left = new Map<string, number>();
   for (const row of was) left.set(row, (left.get(row) ?? 0) + 1);
   const added = now.filter(row => {

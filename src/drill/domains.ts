@@ -59,7 +59,8 @@ export class Domains {
   /** Of the narrowest type in the class: a number can stand in a text, not the other way round. */
   #typed(id: ColumnId, n: number): string | undefined {
     const { members } = this.#class(id);
-    const narrow = members.toSorted((a, b) => rank(this.#kind(a).category) - rank(this.#kind(b).category))[0] ?? id;
+    const narrow =
+      members.toSorted((a, b) => rank(this.#kind(a).category) - rank(this.#kind(b).category))[0] ?? id;
     const { table, name } = this.#columns.get(narrow) as { table: Table; name: string };
     const kind = this.#kind(narrow);
     const labels = table.checks.columns.get(name)?.labels ?? [];

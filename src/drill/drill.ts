@@ -11,7 +11,7 @@
 import type { Bound } from '../ask/bind.ts';
 import { type Pool, createPool, describe } from '../db/pool.ts';
 import type { Invariant } from '../declare/invariant.ts';
-import { EvenkeelError } from '../errors.ts';
+import type { EvenkeelError } from '../errors.ts';
 import { Shelf } from './contents.ts';
 import { Domains } from './domains.ts';
 import { Filler } from './fill.ts';
@@ -19,8 +19,18 @@ import { live } from './live.ts';
 import { passes } from './pass.ts';
 import { Random } from './random.ts';
 import { type Drilled, reportOf } from './report.ts';
-import { type Scene, bindAll, brokenKeys, drilled, endCapture, openEngine, schemasOf, work } from './scene.ts';
+import {
+  type Scene,
+  bindAll,
+  brokenKeys,
+  drilled,
+  endCapture,
+  openEngine,
+  schemasOf,
+  work,
+} from './scene.ts';
 import { type Corruption, type Ground, type Searched, search } from './search.ts';
+import { columnsOf, readTruth, standIn } from './standin.ts';
 import { type Table, readTables } from './tables.ts';
 import { type Terms, noTerms, readTerms } from './terms.ts';
 
@@ -35,19 +45,23 @@ export interface DrillReport {
 
 const seed = 20_260_101;
 
-/**
- * @param url a scratch database with the schema in it, and no rows; written to as a superuser
- * @param told hears what is being done
- */
+export interface DrillOptions {
+  /** Names of those that are drilled; the others run along. Default: all. */
+  readonly only?: readonly string[] | undefined;
+  /** Hears what is being done. */
+  readonly told?: ((what: string) => void) | undefined;
+}
+
+/** @param url a scratch database with the schema in it, and no rows; written to as a superuser */
 export async function drill(
   url: string,
   invariants: readonly Invariant[],
-  told: (what: string) => void = () => undefined,
+  options: DrillOptions = {},
 ): Promise<DrillReport> {
   const began = performance.now();
   const pool = createPool(url, 4);
   try {
-    const report = await onPool(pool, url, invariants, told);
+    const report = await onPool(pool, url, invariants, options);
     return { ...report, ms: Math.round(performance.now() - began) };
   } finally {
     await endCapture(pool).catch(() => undefined);
@@ -59,23 +73,24 @@ async function onPool(
   pool: Pool,
   url: string,
   invariants: readonly Invariant[],
-  told: (what: string) => void,
+  { only, told = () => undefined }: DrillOptions,
 ): Promise<Omit<DrillReport, 'ms'>> {
   const schemas = await schemasOf(pool);
-  const { bounds: met, failed } = await bindAll(pool, schemas, invariants);
   told('filling');
-  const filled = await fill(pool, schemas, met);
+  const ready = await fill(pool, schemas, invariants);
   await pool.query('analyze');
   told('settling');
-  const { scene, bounds } = await settle(pool, url, schemas, met);
+  const { scene, failed } = await settle(pool, url, schemas, ready.engaged, invariants);
+  const bounds = scene.bounds.filter(({ name }) => only === undefined || only.includes(name));
   const searched = new Map<string, Searched>();
   const undrillable = new Map<string, string>();
   for (const bound of bounds) {
     told(`breaking ${bound.name}`);
-    const found = await searchOne(scene, bound, filled);
+    const found = await searchOne(scene, bound, ready);
     if ('why' in found) undrillable.set(bound.name, found.why);
     else searched.set(bound.name, found);
-    if (!('why' in found) && found.corruptions.length === 0) undrillable.set(bound.name, nothing(bound, found, filled));
+    if (!('why' in found) && found.corruptions.length === 0)
+      undrillable.set(bound.name, nothing(bound, found, ready));
   }
   const tasks = bounds.flatMap(bound =>
     (searched.get(bound.name)?.corruptions ?? []).map((one): readonly [Bound, Corruption] => [bound, one]),
@@ -96,10 +111,13 @@ async function onPool(
       }),
     ),
     failed: invariants.flatMap(({ name, place }) => {
-      const error = failed.get(name);
+      const error = only === undefined || only.includes(name) ? failed.get(name) : undefined;
       return error ? [{ name, file: place.file, error }] : [];
     }),
-    unfilled: [...filled.empty].map(([oid, why]) => ({ table: filled.tables.get(oid)?.relation.quoted ?? oid, why })),
+    unfilled: [...ready.empty].map(([oid, why]) => ({
+      table: ready.tables.get(oid)?.relation.quoted ?? oid,
+      why,
+    })),
   };
 }
 
@@ -109,20 +127,37 @@ interface Ready {
   readonly filler: Filler;
   readonly random: Random;
   readonly empty: ReadonlyMap<string, string>;
+  /** The invariants as the engine is given them. */
+  readonly engaged: readonly Invariant[];
 }
 
-async function fill(pool: Pool, schemas: readonly string[], bounds: readonly Bound[]): Promise<Ready> {
+async function fill(
+  pool: Pool,
+  schemas: readonly string[],
+  invariants: readonly Invariant[],
+): Promise<Ready> {
+  const { bounds, failed } = await bindAll(pool, schemas, invariants);
+  const sources = invariants.filter(
+    ({ name, source }) => source && failed.get(name)?.code === 'not-read-yet',
+  );
   return work(pool, schemas, async tx => {
-    const oids = bounds.flatMap(bound => tablesOf(bound));
-    const tables = await readTables(tx, oids);
+    const governed = [];
+    for (const one of sources) governed.push(await columnsOf(tx, one));
+    const tables = await readTables(tx, [
+      ...bounds.flatMap(bound => tablesOf(bound)),
+      ...governed.map(({ oid }) => oid),
+    ]);
     const list = [...tables.values()];
     const terms = noTerms();
     for (const bound of bounds) readTerms(terms, bound, list);
+    for (const { oid, columns } of governed) for (const name of columns) terms.used.add(`${oid}.${name}`);
     const domains = new Domains(list, terms, Date.now());
     const random = new Random(seed);
-    const filler = new Filler(tx, list, domains, terms.used, random);
+    const filler = new Filler(tx, list, domains, terms, random);
     const { empty } = await filler.fill();
-    return { tables, domains, filler, random, empty };
+    const engaged = bounds.map(({ invariant }) => drilled(invariant));
+    for (const one of sources) engaged.push(drilled(standIn(one, await readTruth(tx, one))));
+    return { tables, domains, filler, random, empty, engaged };
   });
 }
 
@@ -137,18 +172,18 @@ async function settle(
   pool: Pool,
   url: string,
   schemas: readonly string[],
-  met: readonly Bound[],
-): Promise<{ scene: Scene; bounds: readonly Bound[] }> {
-  const invariants = met.map(({ invariant }) => drilled(invariant));
-  for (let i = 0; i < 2; i++) await (await openEngine(url, invariants, 'sweeps')).once();
-  const { bounds } = await bindAll(pool, schemas, met.map(({ invariant }) => invariant));
+  engaged: readonly Invariant[],
+  invariants: readonly Invariant[],
+): Promise<{ scene: Scene; failed: ReadonlyMap<string, EvenkeelError> }> {
+  for (let i = 0; i < 2; i++) await (await openEngine(url, engaged, 'sweeps')).once();
+  const { bounds, failed } = await bindAll(pool, schemas, invariants);
   const scene = await work(pool, schemas, async tx => {
     const shelf = await Shelf.of(tx);
     const known = new Map<string, ReadonlySet<string>>();
     for (const bound of bounds) known.set(bound.name, new Set((await brokenKeys(tx, bound)).keys()));
-    return { pool, url, schemas, shelf, base: await shelf.look(tx), bounds, known };
+    return { pool, url, schemas, shelf, base: await shelf.look(tx), bounds, engaged, known };
   });
-  return { scene, bounds };
+  return { scene, failed };
 }
 
 async function searchOne(
@@ -161,12 +196,15 @@ async function searchOne(
       const own = [...new Set(tablesOf(bound))].flatMap(oid => tables.get(oid) ?? []);
       const terms: Terms = noTerms();
       readTerms(terms, bound, own);
+      // What the other system decides has no name in the query.
+      if (bound.invariant.source)
+        for (const { own } of bound.columns) if (own) terms.used.add(`${bound.table.oid}.${own.name}`);
       const ground: Ground = {
         tables: own,
         domains,
         filler,
         random,
-        used: terms.used,
+        terms,
         keys: new Set(terms.equal.flat()),
       };
       const found = await search(tx, bound, ground);
@@ -182,7 +220,9 @@ async function searchOne(
 function nothing(bound: Bound, { tried, refused }: Searched, { tables, empty }: Ready): string {
   const lacking = tablesOf(bound).flatMap(oid => {
     const why = empty.get(oid);
-    return why === undefined ? [] : [`${tables.get(oid)?.relation.quoted ?? oid} could not be filled: ${why}`];
+    return why === undefined
+      ? []
+      : [`${tables.get(oid)?.relation.quoted ?? oid} could not be filled: ${why}`];
   });
   if (lacking[0] !== undefined) return lacking[0];
   if (tried === 0) return `every change was refused${refused === undefined ? '' : `: ${refused}`}`;

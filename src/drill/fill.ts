@@ -4,6 +4,7 @@ import type { Domains } from './domains.ts';
 import { type Order, isNullable, orderOf } from './order.ts';
 import type { Random } from './random.ts';
 import { type ColumnId, type ForeignKey, type Table, columnId } from './tables.ts';
+import type { Terms } from './terms.ts';
 
 /** Column → text. */
 export type Row = Readonly<Record<string, string | null>>;
@@ -17,7 +18,7 @@ export interface Filled {
 
 /** So many rows in a table that leads nowhere, and in one that leads to others. */
 const few = 5;
-const more = 10;
+const more = 12;
 /** Rows that break a constraint are drawn again, so often. */
 const draws = 40;
 
@@ -28,15 +29,21 @@ const draws = 40;
 export class Filler {
   readonly #tx: Tx;
   readonly #domains: Domains;
-  readonly #used: ReadonlySet<ColumnId>;
+  readonly #terms: Pick<Terms, 'used' | 'tested'>;
   readonly #random: Random;
   readonly #order: Order;
   readonly filled: Filled = { rows: new Map(), empty: new Map() };
 
-  constructor(tx: Tx, tables: readonly Table[], domains: Domains, used: ReadonlySet<ColumnId>, random: Random) {
+  constructor(
+    tx: Tx,
+    tables: readonly Table[],
+    domains: Domains,
+    terms: Pick<Terms, 'used' | 'tested'>,
+    random: Random,
+  ) {
     this.#tx = tx;
     this.#domains = domains;
-    this.#used = used;
+    this.#terms = terms;
     this.#random = random;
     this.#order = orderOf(tables);
   }
@@ -51,7 +58,8 @@ export class Filler {
       }
     }
     for (const table of this.#order.tables) await this.#table(table);
-    for (const table of this.#order.tables) for (const key of table.parents) if (this.#order.late.has(key)) await this.#late(table, key);
+    for (const table of this.#order.tables)
+      for (const key of table.parents) if (this.#order.late.has(key)) await this.#late(table, key);
     await this.#settle();
     for (const table of this.#order.tables) {
       if (rows.get(table.relation.oid)?.length) await this.#moveSequences(table);
@@ -71,7 +79,7 @@ export class Filler {
       this.filled.empty.set(oid, `its parent has no rows: ${why}`);
       return;
     }
-    const meets = [...table.kinds.keys()].filter(name => this.#used.has(columnId(table, name))).length;
+    const meets = [...table.kinds.keys()].filter(name => this.#terms.used.has(columnId(table, name))).length;
     const target = table.parents.length > 0 || meets > 2 ? more : few;
     let refused = 'no row could be drawn';
     let seed: Row | undefined;
@@ -101,9 +109,9 @@ export class Filler {
     for (const { name, generated, notNull } of table.relation.columns) {
       if (generated) continue;
       const id = columnId(table, name);
-      const used = this.#used.has(id) || this.#isKey(table, name);
+      const used = this.#terms.used.has(id) || this.#isKey(table, name);
       if (!used && (table.withDefault.has(name) || !notNull)) continue;
-      if (!notNull && this.#random.next() < 0.2) row[name] = null;
+      if (!notNull && this.#random.next() < (this.#terms.tested.has(id) ? 0.6 : 0.2)) row[name] = null;
       else if (this.#isUnique(table, name)) row[name] = this.#unused(id, name, others);
       else row[name] = this.#value(id);
     }
@@ -144,7 +152,9 @@ export class Filler {
     if (this.#order.late.has(key)) return leave();
     const own = parent === table.relation.oid;
     const parents = own ? others : (this.filled.rows.get(parent) ?? []);
-    const fixed = columns.map((name, i) => [name, parentColumns[i] ?? ''] as const).filter(([name]) => this.#isPointed(table, key, name));
+    const fixed = columns
+      .map((name, i) => [name, parentColumns[i] ?? ''] as const)
+      .filter(([name]) => this.#isPointed(table, key, name));
     const fitting = parents.filter(one => fixed.every(([name, theirs]) => row[name] === one[theirs]));
     const some = fitting.length > 2 ? fitting.slice(0, -1) : fitting;
     const chosen = free.length > 0 && this.#random.next() < 0.2 ? undefined : this.#random.pick(some);
@@ -164,7 +174,9 @@ export class Filler {
   }
 
   #isUnique({ relation }: Table, name: string): boolean {
-    return relation.indexes.some(({ isUnique, columns, partial }) => isUnique && !partial && columns.length === 1 && columns[0] === name);
+    return relation.indexes.some(
+      ({ isUnique, columns, partial }) => isUnique && !partial && columns.length === 1 && columns[0] === name,
+    );
   }
 
   /** The row as it was stored, or why it wasn't. */
@@ -173,7 +185,11 @@ export class Filler {
     const names = table.relation.columns.map(({ name }) => name);
     await this.#tx.query('savepoint draw');
     try {
-      const rows = await ask(this.#tx, `${text} returning ${names.map(name => `${quote(name)}::text`).join(', ')}`, values);
+      const rows = await ask(
+        this.#tx,
+        `${text} returning ${names.map(name => `${quote(name)}::text`).join(', ')}`,
+        values,
+      );
       await this.#tx.query('release savepoint draw');
       const [stored] = rows;
       if (!stored) return 'a trigger or a rule keeps its rows away';
@@ -186,7 +202,11 @@ export class Filler {
 
   /** Values that pass all checks at once, where drawing finds none. */
   async #witness({ checks }: Table): Promise<Row | undefined> {
-    const verdict = await possible(this.#tx, { table: checks, alias: 't', parts: checks.checks.map(({ text }) => text) });
+    const verdict = await possible(this.#tx, {
+      table: checks,
+      alias: 't',
+      parts: checks.checks.map(({ text }) => text),
+    });
     return verdict.is === 'witness' ? verdict.row : undefined;
   }
 
@@ -199,7 +219,10 @@ export class Filler {
       const key = table.relation.indexes.find(({ primary }) => primary)?.columns;
       if (!key) return;
       const types = new Map(table.relation.columns.map(({ name, type }) => [name, type]));
-      const given = [...columns.map((_, n) => chosen[parentColumns[n] ?? ''] ?? null), ...key.map(name => row[name] ?? null)];
+      const given = [
+        ...columns.map((_, n) => chosen[parentColumns[n] ?? ''] ?? null),
+        ...key.map(name => row[name] ?? null),
+      ];
       const term = (name: string, n: number) => `${quote(name)} = $${n + 1}::text::${types.get(name)}`;
       await this.#tx.query('savepoint draw');
       try {
@@ -226,7 +249,9 @@ export class Filler {
         await this.#tx.query('rollback to savepoint settle');
         const { constraint } = error as { constraint?: string };
         const table = this.#order.tables.find(
-          one => this.filled.rows.get(one.relation.oid)?.length && one.parents.some(({ name }) => name === constraint),
+          one =>
+            this.filled.rows.get(one.relation.oid)?.length &&
+            one.parents.some(({ name }) => name === constraint),
         );
         if (!table) throw error;
         await this.#tx.query(`truncate ${table.relation.quoted} cascade`);

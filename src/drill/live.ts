@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bound } from '../ask/bind.ts';
 import { ask } from '../db/pool.ts';
-import { type Broken, type Scene, allBroken, drilled, endCapture, isHealed, openEngine, reset, work } from './scene.ts';
+import {
+  type Broken,
+  type Scene,
+  allBroken,
+  endCapture,
+  isHealed,
+  openEngine,
+  reset,
+  work,
+} from './scene.ts';
 import type { Corruption } from './search.ts';
 
 /** What became of one corruption while the engine ran. */
@@ -38,7 +47,7 @@ export async function live(
   corruptions: readonly (readonly [Bound, Corruption])[],
   told: () => void,
 ): Promise<Live> {
-  const engine = await openEngine(scene.url, scene.bounds.map(({ invariant }) => drilled(invariant)), 'auto');
+  const engine = await openEngine(scene.url, scene.engaged, 'auto');
   const lived = new Map<Corruption, Lived>();
   try {
     engine.start();
@@ -107,7 +116,11 @@ async function trial(scene: Scene, bound: Bound, { change }: Corruption): Promis
       key => !seen.listed.has(key) || (expected.includes(key) && seen.listed.get(key)?.state !== 'parked'),
     );
     const others = scene.bounds.flatMap(one =>
-      one === bound ? [] : [...(broken.get(one.name) ?? [])].filter(([, kind]) => isHealed(one, kind)).map(([key]) => ({ one, key })),
+      one === bound
+        ? []
+        : [...(broken.get(one.name) ?? [])]
+            .filter(([, kind]) => isHealed(one, kind))
+            .map(([key]) => ({ one, key })),
     );
     const at = performance.now();
     if (!waits) settledAt ??= at;
@@ -117,7 +130,9 @@ async function trial(scene: Scene, bound: Bound, { change }: Corruption): Promis
       continue;
     }
     const healed = expected.length === 0 ? undefined : expected.every(key => !own.has(key));
-    const found = [...keys.keys()].every(key => seen.listed.has(key) || seen.healed.has(key) || !own.has(key));
+    const found = [...keys.keys()].every(
+      key => seen.listed.has(key) || seen.healed.has(key) || !own.has(key),
+    );
     const times = [...keys.keys()].flatMap(key => seen.healed.get(key)?.at ?? seen.listed.get(key)?.at ?? []);
     const stuck = open.map(key => seen.listed.get(key)?.reason).find(reason => typeof reason === 'string');
     return {
@@ -125,13 +140,18 @@ async function trial(scene: Scene, bound: Bound, { change }: Corruption): Promis
       healed,
       converged: !waits && others.every(({ one, key }) => then.get(one.name)?.has(key)),
       ms: times.length > 0 ? Math.max(0, Math.max(...times) - committedAt) : undefined,
-      why: healed === false ? (stuck ?? (found ? 'it was not healed in time' : 'it was not found in time')) : undefined,
+      why:
+        healed === false
+          ? (stuck ?? (found ? 'it was not healed in time' : 'it was not found in time'))
+          : undefined,
     };
   }
 }
 
 async function now({ pool }: Scene): Promise<number> {
-  const { rows } = await pool.query<{ at: number }>('select extract(epoch from clock_timestamp())::float8 * 1000 as at');
+  const { rows } = await pool.query<{ at: number }>(
+    'select extract(epoch from clock_timestamp())::float8 * 1000 as at',
+  );
   return rows[0]?.at ?? 0;
 }
 
@@ -143,7 +163,13 @@ interface Seen {
 }
 
 async function look({ pool }: Scene, { name }: Bound, since: string): Promise<Seen> {
-  const { rows } = await pool.query<{ key: string[]; state: string | null; reason: string | null; at: number; told: boolean }>(
+  const { rows } = await pool.query<{
+    key: string[];
+    state: string | null;
+    reason: string | null;
+    at: number;
+    told: boolean;
+  }>(
     `select key, state, reason, extract(epoch from opened_at)::float8 * 1000 as at, cause is not null as told
        from evenkeel.violation where invariant = $1 and opened_at >= $2
      union all
@@ -153,7 +179,9 @@ async function look({ pool }: Scene, { name }: Bound, since: string): Promise<Se
   );
   const id = ({ key }: { key: string[] }) => JSON.stringify(key);
   return {
-    listed: new Map(rows.flatMap(row => (row.state === null ? [] : [[id(row), { ...row, state: row.state }] as const]))),
+    listed: new Map(
+      rows.flatMap(row => (row.state === null ? [] : [[id(row), { ...row, state: row.state }] as const])),
+    ),
     healed: new Map(rows.flatMap(row => (row.state === null ? [[id(row), { at: row.at }] as const] : []))),
     told: rows.length > 0 && rows.every(({ told }) => told),
   };

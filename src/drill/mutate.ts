@@ -31,12 +31,13 @@ const most = 48;
 /**
  * Mutants of a query, made in its text. Each is parsed again and held against the syntax tree that it was meant to have: what is
  * not exactly that is left out.
+ * @param mayBeNull of what can't be, NULL tells nothing
  */
-export function mutantsOf(sql: string): Mutant[] {
+export function mutantsOf(sql: string, mayBeNull: (node: Node) => boolean): Mutant[] {
   const tree = parseSelect(sql);
   const words = new Words(sql);
   const made = new Map<string, Mutant>();
-  for (const edit of [...edits(tree, [], words)]) {
+  for (const edit of [...edits(tree, [], { words, mayBeNull })]) {
     const mutant = sql.slice(0, edit.start) + edit.text + sql.slice(edit.end);
     const expected = structuredClone(tree);
     edit.change(expected);
@@ -46,7 +47,13 @@ export function mutantsOf(sql: string): Mutant[] {
       continue;
     }
     const { line, text } = words.line(edit.start);
-    made.set(mutant, { kind: edit.kind, sql: mutant, line, was: text, now: words.line(edit.start, mutant).text });
+    made.set(mutant, {
+      kind: edit.kind,
+      sql: mutant,
+      line,
+      was: text,
+      now: words.line(edit.start, mutant).text,
+    });
   }
   return spread([...made.values()]).slice(0, most);
 }
@@ -62,25 +69,41 @@ function spread(mutants: readonly Mutant[]): Mutant[] {
   return ranked.sort((a, b) => a.i - b.i).map(({ mutant }) => mutant);
 }
 
-function* edits(node: unknown, path: Path, words: Words): Generator<Edit> {
+interface Query {
+  readonly words: Words;
+  readonly mayBeNull: (node: Node) => boolean;
+}
+
+function* edits(node: unknown, path: Path, query: Query): Generator<Edit> {
+  const { words } = query;
   if (node === null || typeof node !== 'object') return;
   for (const [name, value] of Object.entries(node)) {
     const here = [...path, Array.isArray(node) ? Number(name) : name];
-    if (name === 'A_Expr') yield* ofOperator(value as Operator, here, words);
+    if (name === 'A_Expr') yield* ofOperator(value as Operator, here, query);
     else if (name === 'BoolExpr') yield* ofBoolean(value as Bool, here, words);
     else if (name === 'NullTest') yield* ofNullTest(value as NullTest, here, words);
     else if (name === 'JoinExpr') yield* ofJoin(value as Join, here, words);
     else if (name === 'A_Const') yield* ofNumber(value as Const, here, words);
     else if (name === 'TypeCast') yield* ofInterval(value as Cast, here, words);
-    else if ((name === 'whereClause' || name === 'havingClause') && !Object.hasOwn(value as object, 'BoolExpr')) {
+    else if (
+      (name === 'whereClause' || name === 'havingClause') &&
+      !Object.hasOwn(value as object, 'BoolExpr')
+    ) {
       const span = words.span(value);
       if (span) yield { kind: 'dropped', ...span, text: 'true', change: put(here, constant(true)) };
     }
-    if (!passedOver.has(name)) yield* edits(value, here, words);
+    if (!passedOver.has(name)) yield* edits(value, here, query);
   }
 }
 /** Numbers there are places, or belong to a type. */
-const passedOver = new Set(['sortClause', 'groupClause', 'limitCount', 'limitOffset', 'typeName', 'A_Indirection']);
+const passedOver = new Set([
+  'sortClause',
+  'groupClause',
+  'limitCount',
+  'limitOffset',
+  'typeName',
+  'A_Indirection',
+]);
 
 interface Operator {
   kind?: string;
@@ -99,7 +122,11 @@ const swaps: Readonly<Record<string, readonly string[]>> = {
   '>=': ['>', '<='],
 };
 
-function* ofOperator({ kind, name, lexpr, rexpr, location }: Operator, path: Path, words: Words): Generator<Edit> {
+function* ofOperator(
+  { kind, name, lexpr, rexpr, location }: Operator,
+  path: Path,
+  { words, mayBeNull }: Query,
+): Generator<Edit> {
   const word = words.at(location);
   const operator = names(name).join();
   if (!word) return;
@@ -108,6 +135,7 @@ function* ofOperator({ kind, name, lexpr, rexpr, location }: Operator, path: Pat
     if (operator === '=' && [lexpr, rexpr].every(side => side && 'ColumnRef' in side)) return;
     for (const text of swaps[operator] ?? []) {
       const distinct = text === 'is distinct from';
+      if (distinct && ![lexpr, rexpr].some(side => side && mayBeNull(side))) continue;
       yield {
         ...edit(distinct ? 'null' : 'comparison', word, text),
         change: tree => {
@@ -126,9 +154,14 @@ function* ofOperator({ kind, name, lexpr, rexpr, location }: Operator, path: Pat
     const items = rexpr && 'List' in rexpr ? (rexpr.List.items ?? []) : [];
     for (const [i, item] of items.entries()) {
       const other = items[(i + 1) % items.length];
-      const [from, to] = [item, other].map(one => (one && 'A_Const' in one ? words.at(one.A_Const.location) : undefined));
+      const [from, to] = [item, other].map(one =>
+        one && 'A_Const' in one ? words.at(one.A_Const.location) : undefined,
+      );
       if (items.length > 1 && from && to && other)
-        yield { ...edit('constant', from, words.text(to)), change: put([...path, 'rexpr', 'List', 'items', i], structuredClone(other)) };
+        yield {
+          ...edit('constant', from, words.text(to)),
+          change: put([...path, 'rexpr', 'List', 'items', i], structuredClone(other)),
+        };
     }
   }
 }
@@ -143,19 +176,28 @@ function* ofBoolean({ boolop, args = [], location }: Bool, path: Path, words: Wo
   if (boolop === 'NOT_EXPR') {
     const word = words.at(location);
     const [arg] = args;
-    if (word?.word === 'not' && arg) yield { ...edit('not', word, ''), change: put(path.slice(0, -1), structuredClone(arg)) };
+    if (word?.word === 'not' && arg)
+      yield { ...edit('not', word, ''), change: put(path.slice(0, -1), structuredClone(arg)) };
     return;
   }
   const sign = boolop === 'AND_EXPR' ? 'and' : 'or';
   const reaches = args.map(arg => words.reach(arg));
   const signs = reaches.slice(1).map(({ first }, i) => {
-    const between = words.all.filter(({ word, start }) => word === sign && start > (reaches[i]?.last ?? 0) && start < first);
+    const between = words.all.filter(
+      ({ word, start }) => word === sign && start > (reaches[i]?.last ?? 0) && start < first,
+    );
     return between.length === 1 ? between[0] : undefined;
   });
   if (signs.includes(undefined)) return;
   for (const [i, arg] of args.entries()) {
     const span = words.span(arg, signs[i - 1]?.end, signs[i]?.start);
-    if (span) yield { kind: 'dropped', ...span, text: String(sign === 'and'), change: put([...path, 'args', i], constant(sign === 'and')) };
+    if (span)
+      yield {
+        kind: 'dropped',
+        ...span,
+        text: String(sign === 'and'),
+        change: put([...path, 'args', i], constant(sign === 'and')),
+      };
   }
   const [only, ...rest] = signs;
   if (!only || rest.length > 0) return;
@@ -248,7 +290,10 @@ function* ofInterval({ arg, typeName }: Cast, path: Path, words: Words): Generat
   if (!word?.word.startsWith("'") || text === undefined || number === undefined) return;
   for (const next of [Number(number) * 2, Math.floor(Number(number) / 2)]) {
     const changed = text.replace(/\d+/, String(next));
-    yield { ...edit('constant', word, `'${changed}'`), change: put([...path, 'arg', 'A_Const', 'sval'], { sval: changed }) };
+    yield {
+      ...edit('constant', word, `'${changed}'`),
+      change: put([...path, 'arg', 'A_Const', 'sval'], { sval: changed }),
+    };
   }
 }
 
@@ -256,7 +301,8 @@ const edit = (kind: Mutant['kind'], { start, end }: Word, text: string) => ({ ki
 
 const constant = (value: boolean) => ({ A_Const: { boolval: value ? { boolval: true } : {} } });
 
-const get = (tree: unknown, path: Path): unknown => path.reduce((at: unknown, key) => (at as Fields)[key], tree);
+const get = (tree: unknown, path: Path): unknown =>
+  path.reduce((at: unknown, key) => (at as Fields)[key], tree);
 
 const put =
   (path: Path, value: unknown) =>

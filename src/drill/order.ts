@@ -19,7 +19,8 @@ export function orderOf(tables: readonly Table[]): Order {
   const impossible = new Map<string, string>();
   const binding = (table: Table) =>
     table.parents.filter(
-      key => key.parent !== table.relation.oid && left.has(key.parent) && !late.has(key) && !deferred.has(key),
+      key =>
+        key.parent !== table.relation.oid && left.has(key.parent) && !late.has(key) && !deferred.has(key),
     );
   while (left.size > 0) {
     const ready = [...left.values()].filter(table => binding(table).length === 0);
@@ -52,7 +53,10 @@ export function orderOf(tables: readonly Table[]): Order {
   return { tables: ordered, late, deferred, impossible };
 }
 
-function circleIn(left: ReadonlyMap<string, Table>, binding: (table: Table) => readonly ForeignKey[]): Table[] {
+function circleIn(
+  left: ReadonlyMap<string, Table>,
+  binding: (table: Table) => readonly ForeignKey[],
+): Table[] {
   const way: Table[] = [];
   let at = [...left.values()][0];
   while (at && !way.includes(at)) {

@@ -2,7 +2,7 @@ import type { Bound } from '../ask/bind.ts';
 import { ask } from '../db/pool.ts';
 import { undo } from '../journal/undo.ts';
 import { type Contents, difference } from './contents.ts';
-import { type Broken, type Scene, allBroken, drilled, isHealed, openEngine, reset, work } from './scene.ts';
+import { type Broken, type Scene, allBroken, isHealed, openEngine, reset, work } from './scene.ts';
 import type { Corruption } from './search.ts';
 
 /** What became of one corruption in a full pass, without any capture. */
@@ -57,7 +57,9 @@ async function wave(scene: Scene, tasks: readonly Task[]): Promise<Map<Corruptio
     if (now) before = now;
     if (keys.length > 0) started.push([task, new Map(keys)]);
   }
-  const group = started.filter(([[bound], keys]) => [...keys.keys()].every(key => before.get(bound.name)?.has(key)));
+  const group = started.filter(([[bound], keys]) =>
+    [...keys.keys()].every(key => before.get(bound.name)?.has(key)),
+  );
   if (group.length === 0) return new Map();
   const corrupted = await work(pool, schemas, tx => shelf.look(tx));
   await settle(scene);
@@ -72,7 +74,9 @@ async function wave(scene: Scene, tasks: readonly Task[]): Promise<Map<Corruptio
       const expected = [...keys].filter(([, kind]) => isHealed(bound, kind)).map(([key]) => key);
       const still = [...keys.keys()].filter(key => open.get(name)?.has(key));
       const healed = expected.length === 0 ? undefined : !expected.some(key => still.includes(key));
-      const reason = still.map(key => told.reasons.get(`${name} ${key}`)).find(one => typeof one === 'string');
+      const reason = still
+        .map(key => told.reasons.get(`${name} ${key}`))
+        .find(one => typeof one === 'string');
       const passed: Passed = {
         found: [...keys.keys()].every(key => told.reasons.has(`${name} ${key}`) || !still.includes(key)),
         healed,
@@ -99,9 +103,8 @@ async function commit(scene: Scene, { change }: Corruption): Promise<Broken | un
 
 /** A full pass; a row that one healer found in the other's hands waits for the next. */
 async function settle(scene: Scene): Promise<void> {
-  const invariants = scene.bounds.map(({ invariant }) => drilled(invariant));
   for (let i = 0; i < 3; i++) {
-    await (await openEngine(scene.url, invariants, 'sweeps')).once();
+    await (await openEngine(scene.url, scene.engaged, 'sweeps')).once();
     const { rowCount } = await scene.pool.query(
       `update evenkeel.violation v set due_at = clock_timestamp() from evenkeel.invariant i
         where i.name = v.invariant and i.mode = 'heal' and v.state = 'open' and v.reason is distinct from 'no remedy is listed for this case'`,
@@ -123,7 +126,9 @@ async function tellings({ pool }: Scene): Promise<Tellings> {
      union all select id, invariant, subject, null from evenkeel.entry where action not in ('effect', 'undo') order by id desc`,
   );
   return {
-    reasons: new Map(rows.map(({ invariant, key, reason }) => [`${invariant} ${JSON.stringify(key)}`, reason])),
+    reasons: new Map(
+      rows.map(({ invariant, key, reason }) => [`${invariant} ${JSON.stringify(key)}`, reason]),
+    ),
     last: rows[0]?.id ?? '0',
   };
 }
@@ -149,7 +154,9 @@ async function takeBack(
     'select id, invariant, action, table_name as "table", subject from evenkeel.entry',
   );
   const report =
-    rows.length > 0 ? await undo(pool, { entries: rows.map(({ id }) => id), dryRun: false }, 'drill') : { refused: [] };
+    rows.length > 0
+      ? await undo(pool, { entries: rows.map(({ id }) => id), dryRun: false }, 'drill')
+      : { refused: [] };
   const refused = new Set(report.refused.map(({ entry }) => entry));
   const is = await work(pool, schemas, tx => shelf.look(tx));
   const appended = new Set(rows.filter(({ action }) => action === 'append').map(({ table }) => table));

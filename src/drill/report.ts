@@ -19,10 +19,20 @@ export interface Drilled {
     readonly made: number;
     readonly told: number;
     /** EK602: those that no row of the drill tells from the invariant. */
-    readonly survivors: readonly { readonly kind: string; readonly line: number; readonly was: string; readonly now: string }[];
+    readonly survivors: readonly {
+      readonly kind: string;
+      readonly line: number;
+      readonly was: string;
+      readonly now: string;
+    }[];
   };
   /** Is that right? */
-  readonly boundaries: readonly { readonly flagged: boolean; readonly key: string; readonly after: string | null; readonly tells: string }[];
+  readonly boundaries: readonly {
+    readonly flagged: boolean;
+    readonly key: string;
+    readonly after: string | null;
+    readonly tells: string;
+  }[];
   /** Changes that can't be followed, and why: those are found by sweeps. */
   readonly unfollowed: readonly string[];
 }
@@ -53,7 +63,10 @@ export interface Findings {
   readonly undrillable: string | null;
 }
 
-export function reportOf(invariant: Invariant, { searched, lived, passed, backing, undrillable }: Findings): Drilled {
+export function reportOf(
+  invariant: Invariant,
+  { searched, lived, passed, backing, undrillable }: Findings,
+): Drilled {
   const drills = (searched?.corruptions ?? []).map(one => drillOf(one, lived.get(one), passed.get(one)));
   const followed = backing?.followed === true && backing.unfollowed.length === 0;
   const checks = drills.flatMap(one => [
@@ -109,9 +122,15 @@ function because({ heal, source }: Invariant): string | null {
   if (source) return 'another system is its truth, in whose place the filled rows stood';
   const [first] = heal;
   if (!first) return 'it declares no remedy';
-  const why = { park: 'a person decides', claim: 'it is left to programs', call: 'an upstream is asked', celery: 'a Celery worker heals it' };
+  const why = {
+    park: 'a person decides',
+    claim: 'it is left to programs',
+    call: 'an upstream is asked',
+    celery: 'a Celery worker heals it',
+  };
   return first.do in why ? why[first.do as keyof typeof why] : null;
 }
 
 /** Declared to be healed, and not healed in the drill: what makes a run fail. */
-export const unhealed = ({ corruptions }: Drilled): readonly Drill[] => corruptions.filter(({ healed }) => healed === false);
+export const unhealed = ({ corruptions }: Drilled): readonly Drill[] =>
+  corruptions.filter(({ healed }) => healed === false);

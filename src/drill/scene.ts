@@ -20,6 +20,8 @@ export interface Scene {
   /** All is right here, but for what is `known`. */
   readonly base: Contents;
   readonly bounds: readonly Bound[];
+  /** The same as the engine is given them. */
+  readonly engaged: readonly Invariant[];
   /** Name → keys at which the base is broken: nobody heals them. */
   readonly known: ReadonlyMap<string, ReadonlySet<string>>;
 }

@@ -3,12 +3,14 @@ import { whole } from '../ask/question.ts';
 import { sitesOf, asked } from '../check/site.ts';
 import { possible } from '../check/prove.ts';
 import { type Tx, ask, describe } from '../db/pool.ts';
+import { type Node, parseSelect } from '../watch/scope/parse.ts';
 import { type Change, changesOf, witnessChanges } from './change.ts';
 import type { Domains } from './domains.ts';
 import type { Filler } from './fill.ts';
 import { type Mutant, mutantsOf } from './mutate.ts';
 import type { Random } from './random.ts';
-import type { ColumnId, Table } from './tables.ts';
+import { type ColumnId, type Table, columnId } from './tables.ts';
+import { Reading, type Terms, noTerms } from './terms.ts';
 
 /** A change that breaks the invariant, and how it is broken then. */
 export interface Corruption {
@@ -42,13 +44,15 @@ export interface Ground {
   readonly domains: Domains;
   readonly filler: Filler;
   readonly random: Random;
-  readonly used: ReadonlySet<ColumnId>;
+  readonly terms: Terms;
   /** Columns by which rows meet. */
-  readonly keys: ReadonlySet<string>;
+  readonly keys: ReadonlySet<ColumnId>;
 }
 
 const mostTried = 240;
-const mostCorruptions = 8;
+const mostCorruptions = 6;
+/** Steps of a walk: changes that are not taken back, for mutants that no single one tells. */
+const steps = 60;
 const mostBoundaries = 6;
 
 /**
@@ -56,12 +60,13 @@ const mostBoundaries = 6;
  * its mutants? Postgres answers both.
  */
 export async function search(tx: Tx, bound: Bound, ground: Ground): Promise<Searched> {
+  await tx.query(`set local statement_timeout = '1s'`);
   const changes = await collect(tx, bound, ground);
   const before = await answer(tx, bound);
   const known = new Set(keysOf(bound, before));
   const told = new Telling(bound);
-  const all = mutantsOf(bound.invariant.sql);
-  let left = await told.apart(tx, null, all, before, true);
+  const all = mutantsOf(bound.invariant.sql, mayBeNull(bound, ground));
+  let left: readonly Mutant[] = await told.apart(tx, null, all, before, true);
   const mutants = left.length + told.killed;
   const found: Corruption[] = [];
   const refusals = new Map<string, number>();
@@ -85,6 +90,7 @@ export async function search(tx: Tx, bound: Bound, ground: Ground): Promise<Sear
     }
     await tx.query('rollback to savepoint change');
   }
+  left = await walk(tx, bound, ground, told, left);
   const [refused] = [...refusals].sort((a, b) => b[1] - a[1]);
   return {
     corruptions: diverse(found),
@@ -93,6 +99,51 @@ export async function search(tx: Tx, bound: Bound, ground: Ground): Promise<Sear
     survivors: left,
     tried,
     refused: refused?.[0],
+  };
+}
+
+/** Changes one upon the other, for mutants that take several rows to be told. */
+async function walk(
+  tx: Tx,
+  bound: Bound,
+  ground: Ground,
+  told: Telling,
+  mutants: readonly Mutant[],
+): Promise<readonly Mutant[]> {
+  let left = mutants;
+  let changes: Change[] = [];
+  for (let i = 0; i < steps && left.length > 0; i++) {
+    if (i % 10 === 0)
+      changes = ground.random
+        .shuffled(await collect(tx, bound, ground))
+        .filter(({ kind }) => kind !== 'empty a group');
+    await tx.query('savepoint step');
+    try {
+      // A few at a time: most single ones were tried before.
+      for (const change of changes.splice(0, 3)) await ask(tx, change.text, [...change.values]);
+      await tx.query('set constraints all immediate');
+      left = await told.apart(tx, null, left, await answer(tx, bound), false);
+      await tx.query('release savepoint step');
+    } catch {
+      await tx.query('rollback to savepoint step');
+    }
+  }
+  return left;
+}
+
+/** May a column be NULL in its table? What isn't a column of one of these tables may. */
+function mayBeNull({ schemas, invariant }: Bound, { tables }: Ground): (node: Node) => boolean {
+  const reading = new Reading(noTerms(), parseSelect(invariant.sql), tables, schemas);
+  const nullable = new Set(
+    tables.flatMap(table =>
+      table.relation.columns.filter(({ notNull }) => !notNull).map(({ name }) => columnId(table, name)),
+    ),
+  );
+  return node => {
+    const owners = reading.owners(node);
+    return owners.length === 0
+      ? !('A_Const' in node || 'TypeCast' in node)
+      : owners.some(id => nullable.has(id));
   };
 }
 
@@ -119,7 +170,10 @@ async function collect(tx: Tx, bound: Bound, ground: Ground): Promise<Change[]> 
     groups.push(...[...byKind.values()].map(list => ground.random.shuffled(list)));
   }
   const ranked = groups.flatMap(group => group.map((change, i) => ({ change, i })));
-  return ranked.sort((a, b) => a.i - b.i).slice(0, mostTried).map(({ change }) => change);
+  return ranked
+    .sort((a, b) => a.i - b.i)
+    .slice(0, mostTried)
+    .map(({ change }) => change);
 }
 
 /** Few that differ as much as can be: by table, by kind of change, by how the invariant is broken; and rather elsewhere than at the same place. */
@@ -127,7 +181,10 @@ function diverse(found: readonly Corruption[]): Corruption[] {
   const seen = new Set<string>();
   const places = new Set<string>();
   const chosen: Corruption[] = [];
-  const placesOf = ({ change, keys }: Corruption) => [...keys, ...(change.row === undefined ? [] : [change.table + change.row])];
+  const placesOf = ({ change, keys }: Corruption) => [
+    ...keys,
+    ...(change.row === undefined ? [] : [change.table + change.row]),
+  ];
   const features = ({ change, kinds }: Corruption) => [
     `${change.table} ${change.kind}`,
     ...kinds,
@@ -140,7 +197,10 @@ function diverse(found: readonly Corruption[]): Corruption[] {
     };
     const best = found
       .filter(one => !chosen.includes(one))
-      .reduce<Corruption | undefined>((most, one) => (news(one) > (most ? news(most) : 0) ? one : most), undefined);
+      .reduce<Corruption | undefined>(
+        (most, one) => (news(one) > (most ? news(most) : 0) ? one : most),
+        undefined,
+      );
     if (!best) break;
     chosen.push(best);
     for (const feature of features(best)) seen.add(feature);
@@ -152,10 +212,14 @@ function diverse(found: readonly Corruption[]): Corruption[] {
 type Answer = readonly (readonly (string | null)[])[];
 
 async function answer(tx: Tx, bound: Bound, sql = bound.invariant.sql): Promise<Answer> {
-  return ask(tx, whole(sql === bound.invariant.sql ? bound : { ...bound, invariant: { ...bound.invariant, sql } }));
+  return ask(
+    tx,
+    whole(sql === bound.invariant.sql ? bound : { ...bound, invariant: { ...bound.invariant, sql } }),
+  );
 }
 
-const keyOf = ({ key }: Bound, row: readonly (string | null)[]): string => JSON.stringify(row.slice(0, key.length));
+const keyOf = ({ key }: Bound, row: readonly (string | null)[]): string =>
+  JSON.stringify(row.slice(0, key.length));
 export const keysOf = (bound: Bound, rows: Answer): string[] => rows.map(row => keyOf(bound, row));
 
 /** Which mutants were told from the invariant, and by what. */
@@ -169,7 +233,13 @@ class Telling {
   }
 
   /** Gives those that still say the same. @param first one that can't even be asked is none */
-  async apart(tx: Tx, change: Change | null, mutants: readonly Mutant[], own: Answer, first: boolean): Promise<Mutant[]> {
+  async apart(
+    tx: Tx,
+    change: Change | null,
+    mutants: readonly Mutant[],
+    own: Answer,
+    first: boolean,
+  ): Promise<Mutant[]> {
     const left: Mutant[] = [];
     const mine = lines(own);
     for (const mutant of mutants) {
@@ -200,8 +270,18 @@ class Telling {
     if (key === undefined) return;
     const flagged = mine.has(key);
     // What is passed over is where authors err: NULLs, and groups without rows.
-    const weight = (flagged ? 0 : 2) + (change?.kind === 'null' || change?.kind === 'empty a group' ? 3 : 0) + (mutant.kind === 'null' || mutant.kind === 'join' ? 1 : 0) + (change ? 1 : 0);
-    this.#told.push({ what: change?.what ?? null, key: (JSON.parse(key) as (string | null)[]).map(part => part ?? 'NULL').join(', '), flagged, mutant, weight });
+    const weight =
+      (flagged ? 0 : 2) +
+      (change?.kind === 'null' || change?.kind === 'empty a group' ? 3 : 0) +
+      (mutant.kind === 'null' || mutant.kind === 'join' ? 1 : 0) +
+      (change ? 1 : 0);
+    this.#told.push({
+      what: change?.what ?? null,
+      key: (JSON.parse(key) as (string | null)[]).map(part => part ?? 'NULL').join(', '),
+      flagged,
+      mutant,
+      weight,
+    });
   }
 
   boundaries(): Boundary[] {

@@ -112,7 +112,9 @@ async function readBounds(tx: Tx, oid: string): Promise<Map<string, string[]>> {
     if (column === null || column === undefined || bound === null || bound === undefined) continue;
     // FOR VALUES IN ('a', 'b'); FOR VALUES FROM ('2026-01-01') TO ('2027-01-01'), where the upper end is outside.
     const inside = /^FOR VALUES FROM \((.*?)\) TO/.exec(bound)?.[1] ?? bound;
-    const values = [...inside.matchAll(/'((?:[^']|'')*)'/g)].map(([, text = '']) => text.replaceAll("''", "'"));
+    const values = [...inside.matchAll(/'((?:[^']|'')*)'/g)].map(([, text = '']) =>
+      text.replaceAll("''", "'"),
+    );
     found.set(column, [...(found.get(column) ?? []), ...values]);
   }
   return found;

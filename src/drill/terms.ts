@@ -1,7 +1,14 @@
 import type { Bound } from '../ask/bind.ts';
 import { literal, nodesOf } from '../check/expression.ts';
 import { fields, names } from '../watch/scope/ast.ts';
-import { type Node, type RangeVar, type SelectStmt, commonTables, parseSelect, rangeVars } from '../watch/scope/parse.ts';
+import {
+  type Node,
+  type RangeVar,
+  type SelectStmt,
+  commonTables,
+  parseSelect,
+  rangeVars,
+} from '../watch/scope/parse.ts';
 import { type ColumnId, type Table, columnId } from './tables.ts';
 
 /**
@@ -14,6 +21,8 @@ export interface Terms {
   readonly equal: [ColumnId, ColumnId][];
   readonly constants: Map<ColumnId, Set<string>>;
   readonly paths: Map<ColumnId, JsonPath[]>;
+  /** Columns that are tested for NULL. */
+  readonly tested: Set<ColumnId>;
   /** Spans of time that are added or taken away; ms. */
   readonly spans: Set<number>;
 }
@@ -26,7 +35,14 @@ export interface JsonPath {
 }
 
 export function noTerms(): Terms {
-  return { used: new Set(), equal: [], constants: new Map(), paths: new Map(), spans: new Set() };
+  return {
+    used: new Set(),
+    equal: [],
+    constants: new Map(),
+    paths: new Map(),
+    tested: new Set(),
+    spans: new Set(),
+  };
 }
 
 /** Adds what an invariant's query, the views behind it and the condition on what it governs say. */
@@ -42,7 +58,10 @@ export function readTerms(terms: Terms, bound: Bound, tables: readonly Table[]):
   const governed = tables.find(({ relation }) => relation.oid === table.oid);
   if (!governed) return;
   for (const { name } of bound.key) terms.used.add(columnId(governed, name));
-  const written = [governed, ...bound.appends.flatMap(one => tables.filter(({ relation }) => relation.oid === one.table.oid))];
+  const written = [
+    governed,
+    ...bound.appends.flatMap(one => tables.filter(({ relation }) => relation.oid === one.table.oid)),
+  ];
   const select = parseSelect(invariant.sql);
   const reading = new Reading(terms, select, tables, schemas);
   for (const target of select.targetList ?? []) {
@@ -61,7 +80,8 @@ export function readTerms(terms: Terms, bound: Bound, tables: readonly Table[]):
   }
 }
 
-class Reading {
+/** One query of which names are resolved. */
+export class Reading {
   readonly #terms: Terms;
   readonly #root: SelectStmt;
   readonly #ranges = new Map<string, Table[]>();
@@ -87,20 +107,33 @@ class Reading {
     if (column === undefined) return [];
     const alias = parts.at(-2);
     const tables = alias === undefined ? [...this.#ranges.values()].flat() : (this.#ranges.get(alias) ?? []);
-    return [...new Set(tables)].filter(({ kinds }) => kinds.has(column)).map(table => columnId(table, column));
+    return [...new Set(tables)]
+      .filter(({ kinds }) => kinds.has(column))
+      .map(table => columnId(table, column));
   }
 
   read(): void {
     for (const node of nodesOf(this.#root)) {
       for (const id of this.owners(node)) this.#terms.used.add(id);
       if ('A_Expr' in node) this.#expression(node.A_Expr);
+      else if ('NullTest' in node && node.NullTest.arg)
+        for (const id of this.owners(node.NullTest.arg)) this.#terms.tested.add(id);
       else if ('CaseExpr' in node && node.CaseExpr.arg) {
-        const whens = (node.CaseExpr.args ?? []).flatMap(one => ('CaseWhen' in one ? (one.CaseWhen.expr ?? []) : []));
+        const whens = (node.CaseExpr.args ?? []).flatMap(one =>
+          'CaseWhen' in one ? (one.CaseWhen.expr ?? []) : [],
+        );
         this.#compare(node.CaseExpr.arg, whens as Node[]);
       } else if ('JoinExpr' in node) {
-        for (const name of names(node.JoinExpr.usingClause)) this.#equate([...this.#ranges.values()].flat().filter(({ kinds }) => kinds.has(name)).map(table => columnId(table, name)));
+        for (const name of names(node.JoinExpr.usingClause))
+          this.#equate(
+            [...this.#ranges.values()]
+              .flat()
+              .filter(({ kinds }) => kinds.has(name))
+              .map(table => columnId(table, name)),
+          );
       } else if ('FuncCall' in node && /array_elements/.test(names(node.FuncCall.funcname).at(-1) ?? '')) {
-        for (const inner of nodesOf(node.FuncCall.args)) for (const id of this.owners(inner)) this.#path(id, { steps: [0, 0], constants: [], like: [] });
+        for (const inner of nodesOf(node.FuncCall.args))
+          for (const id of this.owners(inner)) this.#path(id, { steps: [0, 0], constants: [], like: [] });
       } else if ('TypeCast' in node && names(node.TypeCast.typeName?.names).at(-1) === 'interval') {
         const ms = spanOf(literal(node.TypeCast.arg) ?? '');
         if (ms > 0) this.#terms.spans.add(ms);
@@ -116,11 +149,16 @@ class Reading {
       return;
     }
     if ('RowExpr' in lexpr && 'RowExpr' in rexpr) {
-      for (const [i, one] of (lexpr.RowExpr.args ?? []).entries()) this.#compare(one, (rexpr.RowExpr.args ?? []).slice(i, i + 1));
+      for (const [i, one] of (lexpr.RowExpr.args ?? []).entries())
+        this.#compare(one, (rexpr.RowExpr.args ?? []).slice(i, i + 1));
       return;
     }
     const list = (node: Node): Node[] =>
-      'List' in node ? (node.List.items ?? []) : 'A_ArrayExpr' in node ? (node.A_ArrayExpr.elements ?? []) : [node];
+      'List' in node
+        ? (node.List.items ?? [])
+        : 'A_ArrayExpr' in node
+          ? (node.A_ArrayExpr.elements ?? [])
+          : [node];
     this.#compare(lexpr, list(rexpr));
     if (list(rexpr).length === 1 && operator === '=') this.#compare(rexpr, [lexpr]);
   }
@@ -136,7 +174,8 @@ class Reading {
     if (ids.length > 0) return;
     // `lower(name) = 'x'`, `name || '' = 'x'`: worth a try.
     if ('FuncCall' in left || 'CoalesceExpr' in left)
-      for (const inner of nodesOf(left)) for (const id of this.owners(inner)) for (const one of constants) add(this.#terms.constants, id, one);
+      for (const inner of nodesOf(left))
+        for (const id of this.owners(inner)) for (const one of constants) add(this.#terms.constants, id, one);
     this.#json(left, constants, like);
   }
 
@@ -147,7 +186,9 @@ class Reading {
     while (at && 'A_Expr' in at && /^->>?$/.test(names(at.A_Expr.name).join())) {
       const step = literal(at.A_Expr.rexpr);
       if (step === undefined) return;
-      steps.unshift(at.A_Expr.rexpr && 'A_Const' in at.A_Expr.rexpr && at.A_Expr.rexpr.A_Const.ival ? Number(step) : step);
+      steps.unshift(
+        at.A_Expr.rexpr && 'A_Const' in at.A_Expr.rexpr && at.A_Expr.rexpr.A_Const.ival ? Number(step) : step,
+      );
       at = at.A_Expr.lexpr;
     }
     if (!at || steps.length === 0) return;
@@ -163,7 +204,11 @@ class Reading {
   }
 }
 
-function tableOf({ schemaname, relname = '' }: RangeVar, tables: readonly Table[], schemas: readonly string[]): Table | undefined {
+function tableOf(
+  { schemaname, relname = '' }: RangeVar,
+  tables: readonly Table[],
+  schemas: readonly string[],
+): Table | undefined {
   const order = schemaname ? [schemaname] : schemas;
   for (const schema of order) {
     const found = tables.find(({ relation }) => relation.schema === schema && relation.name === relname);
@@ -180,7 +225,15 @@ function add<K>(map: Map<K, Set<string>>, key: K, value: string): void {
 
 /** `1 minute`, `2 days 3 hours`; ms. Roughly is enough. */
 function spanOf(text: string): number {
-  const units: Record<string, number> = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5, mo: 2592e6, y: 31536e6 };
+  const units: Record<string, number> = {
+    s: 1e3,
+    m: 6e4,
+    h: 36e5,
+    d: 864e5,
+    w: 6048e5,
+    mo: 2592e6,
+    y: 31536e6,
+  };
   return [...text.matchAll(/(\d+(?:\.\d+)?)\s*(mo|[smhdwy])/gi)].reduce(
     (sum, [, n, unit = '']) => sum + Number(n) * (units[unit.toLowerCase()] ?? 0),
     0,

@@ -42,7 +42,13 @@ function moment(name: string, n: number, { now, ms }: Spans): string | undefined
   const hour = 36e5;
   if (name === 'time' || name === 'timetz') return `${String(n % 24).padStart(2, '0')}:00:00`;
   const long = ms.filter(span => span > 4 * hour);
-  const ages = [-1 * hour, ...ms.map(span => 2 * span + 26 * hour), ...long.map(span => span / 2), -2 * hour, 400 * 24 * hour];
+  const ages = [
+    -1 * hour,
+    ...ms.map(span => 2 * span + 26 * hour),
+    ...long.map(span => span / 2),
+    -2 * hour,
+    400 * 24 * hour,
+  ];
   const age = ages[n] ?? (400 + n) * 24 * hour;
   const text = new Date(now - age).toISOString();
   if (name === 'date') return new Date(now - n * 24 * hour).toISOString().slice(0, 10);
@@ -88,7 +94,7 @@ export function arrayValue({ element = '' }: Kind, n: number, spans: Spans): str
     : /^bool/.test(element)
       ? kind('B', 'bool')
       : /^(timestamp|date)/.test(element)
-        ? kind('D', element.includes('with time zone') ? 'timestamptz' : element.split(' ')[0] ?? '')
+        ? kind('D', element.includes('with time zone') ? 'timestamptz' : (element.split(' ')[0] ?? ''))
         : element === 'uuid'
           ? kind('U', 'uuid')
           : kind('S', 'text');
