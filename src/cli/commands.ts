@@ -109,6 +109,20 @@ export const commands: Readonly<Record<string, Command>> = {
     exits: '0: it is written.',
     load: () => import('./types.ts'),
   },
+  drill: {
+    says: 'prove on a scratch database that what breaks is found, healed and undone',
+    more: [
+      'Fills the schema with small valid data in an embedded Postgres, breaks each invariant in several ways as an application ' +
+        'might, and lets the engine run: is it found by capture, and by a sweep; healed; silent afterwards; undone to the same text? ' +
+        'Every invariant with a remedy heals there, whatever its mode. Upstreams, programs and workers are never called.',
+      'Then the query itself: small mistakes are made in it, and those that no row of the drill tells apart are shown, with rows at ' +
+        'the boundary. No live database is written. docs/drill.md tells more.',
+    ],
+    args: '[invariant…]',
+    flags: ['schema', 'like', 'invariants'],
+    exits: '0: all that is to be healed was. 1: something was not, or an invariant could not be asked.',
+    load: () => import('./drill.ts'),
+  },
   status: {
     says: 'how each invariant stands, and how sure that is',
     more: [

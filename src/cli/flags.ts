@@ -17,6 +17,7 @@ export const flags = {
     says: 'instead of DATABASE_URL: a schema in plain SQL, as `pg_dump --schema-only` writes it',
   },
   out: { value: '<file>', says: 'write it there, instead of to standard output' },
+  like: { value: '<url>', says: 'a database whose schema is copied; it is only read; default: DATABASE_URL' },
   once: { says: 'one full pass over everything, heal what is due, and end' },
   timeout: { value: '<time>', says: 'the longest that one invariant may take to answer; default: 30s' },
   invariant: { value: '<name>', says: 'only of this invariant' },
