@@ -19,16 +19,7 @@ import { live } from './live.ts';
 import { passes } from './pass.ts';
 import { Random } from './random.ts';
 import { type Drilled, reportOf } from './report.ts';
-import {
-  type Scene,
-  bindAll,
-  brokenKeys,
-  drilled,
-  endCapture,
-  openEngine,
-  schemasOf,
-  work,
-} from './scene.ts';
+import { type Scene, allBroken, bindAll, drilled, endCapture, openEngine, schemasOf, work } from './scene.ts';
 import { type Corruption, type Ground, type Searched, search } from './search.ts';
 import { columnsOf, readTruth, standIn } from './standin.ts';
 import { type Table, readTables } from './tables.ts';
@@ -179,8 +170,8 @@ async function settle(
   const { bounds, failed } = await bindAll(pool, schemas, invariants);
   const scene = await work(pool, schemas, async tx => {
     const shelf = await Shelf.of(tx);
-    const known = new Map<string, ReadonlySet<string>>();
-    for (const bound of bounds) known.set(bound.name, new Set((await brokenKeys(tx, bound)).keys()));
+    const broken = await allBroken(tx, { bounds, known: new Map() });
+    const known = new Map([...broken].map(([name, keys]) => [name, new Set(keys.keys())]));
     return { pool, url, schemas, shelf, base: await shelf.look(tx), bounds, engaged, known };
   });
   return { scene, failed };

@@ -21,8 +21,8 @@ type Task = readonly [Bound, Corruption];
 
 /** Corruptions that get in one another's way are parted; so often at most. */
 const mostWaves = 4;
-/** Those that failed among others are tried once more by themselves. */
-const mostAlone = 12;
+/** Of those that failed among others, some are tried once more by themselves: two of an invariant, and so many in all. */
+const mostAlone = 6;
 
 /** Commits corruptions, many at once, and lets the engine look at everything: found, healed, silent, undone? */
 export async function passes(scene: Scene, tasks: readonly Task[]): Promise<Map<Corruption, Passed>> {
@@ -37,7 +37,10 @@ export async function passes(scene: Scene, tasks: readonly Task[]): Promise<Map<
     const result = results.get(corruption);
     return !result || !result.found || result.healed === false || !result.silent || result.undone === false;
   });
-  for (const task of failed.slice(0, mostAlone)) {
+  const alone = failed.filter(
+    ([bound], i) => failed.slice(0, i).filter(([other]) => other === bound).length < 2,
+  );
+  for (const task of alone.slice(0, mostAlone)) {
     const result = (await wave(scene, [task])).get(task[1]);
     if (result) results.set(task[1], result);
   }
@@ -106,8 +109,7 @@ async function settle(scene: Scene): Promise<void> {
   for (let i = 0; i < 3; i++) {
     await (await openEngine(scene.url, scene.engaged, 'sweeps')).once();
     const { rowCount } = await scene.pool.query(
-      `update evenkeel.violation v set due_at = clock_timestamp() from evenkeel.invariant i
-        where i.name = v.invariant and i.mode = 'heal' and v.state = 'open' and v.reason is distinct from 'no remedy is listed for this case'`,
+      `update evenkeel.violation set due_at = clock_timestamp() where state = 'open' and reason = 'another transaction holds the row'`,
     );
     if (!rowCount) return;
   }

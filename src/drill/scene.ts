@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { type Bound, bind, searchPath } from '../ask/bind.ts';
 import { whole } from '../ask/question.ts';
 import { readConfig } from '../config.ts';
-import { type Pool, type Tx, ask, transaction } from '../db/pool.ts';
+import { type Pool, type Tx, ask, sqlState, transaction } from '../db/pool.ts';
 import { type Invariant, sealed } from '../declare/invariant.ts';
 import { isOwn, writes } from '../declare/remedy.ts';
 import { type Engine, createEngine } from '../engine.ts';
@@ -84,14 +84,21 @@ export async function brokenKeys(tx: Tx, bound: Bound): Promise<Map<string, stri
   return new Map(rows.map(row => [JSON.stringify(row.slice(0, k)), row[k] ?? '']));
 }
 
-/** Name → key → how it is broken there, and was not in the base. */
+/** Name → key → how it is broken there, and was not in the base. One whose query raises tells nothing. */
 export type Broken = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 export async function allBroken(tx: Tx, { bounds, known }: Pick<Scene, 'bounds' | 'known'>): Promise<Broken> {
   const found = new Map<string, ReadonlyMap<string, string>>();
   for (const bound of bounds) {
-    const keys = [...(await brokenKeys(tx, bound))].filter(([key]) => !known.get(bound.name)?.has(key));
-    found.set(bound.name, new Map(keys));
+    await tx.query('savepoint one');
+    try {
+      const keys = [...(await brokenKeys(tx, bound))].filter(([key]) => !known.get(bound.name)?.has(key));
+      found.set(bound.name, new Map(keys));
+      await tx.query('release savepoint one');
+    } catch (error) {
+      if (sqlState(error) === undefined) throw error;
+      await tx.query('rollback to savepoint one');
+    }
   }
   return found;
 }

@@ -106,7 +106,9 @@ export class Reading {
     const column = parts.at(-1);
     if (column === undefined) return [];
     const alias = parts.at(-2);
-    const tables = alias === undefined ? [...this.#ranges.values()].flat() : (this.#ranges.get(alias) ?? []);
+    const all = [...this.#ranges.values()].flat();
+    // What is behind the alias of a sub-select may be any of them.
+    const tables = alias === undefined ? all : (this.#ranges.get(alias) ?? all);
     return [...new Set(tables)]
       .filter(({ kinds }) => kinds.has(column))
       .map(table => columnId(table, column));

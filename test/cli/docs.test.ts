@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { commands, common } from '../../src/cli/commands.ts';
@@ -50,6 +51,11 @@ test('what --json prints has the shape of the examples', async () => {
   );
   await matches('check', 'big');
   await matches('types', '--out', 'db.ts');
+  await writeFile(
+    join(cwd, 'schema.sql'),
+    'create table t (id int primary key, a int, b int); create table u (id int);',
+  );
+  await matches('drill', 'twice', '--schema', 'schema.sql');
   await matches('up', '--once');
   await db.sql(`select evenkeel.stop(); update evenkeel.invariant set pass_started_at = now();
     insert into evenkeel.process (id, host, pid, version, definitions)
