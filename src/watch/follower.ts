@@ -17,20 +17,27 @@ export interface Telling {
 
 type KeyOf = (image: Image) => Key | undefined;
 
+/** The same, and only of rows that pass what can be told of them. */
+interface From {
+  readonly any: KeyOf;
+  readonly passing: KeyOf;
+}
+
 /** From an image to what has to be looked at, or looked up; no key: such a row matters to nothing. */
 class Way {
-  readonly #from: KeyOf;
+  readonly #from: From;
   readonly #to: Suspects;
   #last: Key | undefined;
   #told: Telling | undefined;
 
-  constructor(from: KeyOf, to: Suspects) {
+  constructor(from: From, to: Suspects) {
     this.#from = from;
     this.#to = to;
   }
 
-  image(image: Image, told: Telling): void {
-    const key = this.#from(image);
+  /** @param unsure of the row as it was nothing is told: it may have passed, whether this image does or not */
+  image(image: Image, told: Telling, unsure = false): void {
+    const key = unsure ? this.#from.any(image) : this.#from.passing(image);
     if (!key) return;
     // Rows of one transaction come in heaps of one key: told once, it is looked at when all of them can be seen.
     if (this.#told === told && this.#last && same(this.#last, key)) return;
@@ -75,7 +82,7 @@ export class Follower {
     if (old && now && this.#unchanged(old, now)) return;
     if (this.#sums) return this.#sums.balances.row(this.#sums.reading, old, now, told);
     for (const way of this.#ways) {
-      if (now) way.image(now, told);
+      if (now) way.image(now, told, !old && told.cause.operation === 'update');
       if (old && old !== now) way.image(old, told);
     }
   }
@@ -90,13 +97,14 @@ const start = (names: readonly string[], columns: readonly string[]): KeyOf => {
   return image => at.map(i => image[i] ?? null);
 };
 
-/** Only of rows that pass what can be told of them. */
-function narrow(where: readonly Condition[], columns: readonly string[], from: KeyOf): KeyOf {
+function narrow(where: readonly Condition[], columns: readonly string[], from: KeyOf): From {
   const tests = where
     .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
     .filter(({ at }) => at !== -1);
-  if (tests.length === 0) return from;
-  return image => (tests.every(({ at, test }) => mayHold(test, image[at])) ? from(image) : undefined);
+  if (tests.length === 0) return { any: from, passing: from };
+  const passing: KeyOf = image =>
+    tests.every(({ at, test }) => mayHold(test, image[at])) ? from(image) : undefined;
+  return { any: from, passing };
 }
 
 /** A loop: this is asked several times for each row. */
