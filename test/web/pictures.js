@@ -1,11 +1,11 @@
-/** Takes the pictures of the dashboard that README and docs show, of the demo that runs: `npm run pictures` beside `npm start`. */
+// Takes the pictures of the dashboard that README and docs show, of the demo that runs: `npm run pictures` beside `npm start`.
+// Plain JavaScript: playwright doesn't load under a loader of TypeScript.
 import { mkdir } from 'node:fs/promises';
-import type { BrowserContextOptions } from 'playwright-core';
-import { openBrowser } from '../support/browser.ts';
+import { chromium } from 'playwright-core';
 
 const [base = 'http://127.0.0.1:4600', folder = 'docs/images'] = process.argv.slice(2);
 const desk = { viewport: { width: 1200, height: 800 } };
-const shots: readonly [name: string, path: string, options: BrowserContextOptions][] = [
+const shots = [
   ['overview', '/', desk],
   ['overview-dark', '/', { ...desk, colorScheme: 'dark' }],
   ['overview-phone', '/', { viewport: { width: 390, height: 844 } }],
@@ -13,14 +13,17 @@ const shots: readonly [name: string, path: string, options: BrowserContextOption
   ['journal', '/journal', desk],
   ['waiting', '/waiting', desk],
 ];
+const off = ['gpu', 'quic', 'background-networking', 'component-update', 'sync'];
 await mkdir(folder, { recursive: true });
-const browser = await openBrowser();
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--no-first-run', ...off.map(what => `--disable-${what}`)],
+});
 for (const [name, path, options] of shots) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   await page.goto(base + path);
   await page.waitForSelector('.live:not([hidden])');
-  if (name === 'invariant') await page.getByText('Postgres is being asked').waitFor({ state: 'hidden' });
   await page.screenshot({ path: `${folder}/${name}.png` });
   await context.close();
 }
