@@ -9,7 +9,8 @@ import { requireUrl } from './database.ts';
 import { Meter } from './meter.ts';
 import type { Out } from './out.ts';
 import { table } from './table.ts';
-import { clean, count, cut } from './text.ts';
+import { clean, count } from '../show/text.ts';
+import { cut } from './text.ts';
 
 /** `evenkeel drill [invariant…]` */
 export async function run(call: Call): Promise<0 | 1> {

@@ -37,7 +37,7 @@ export function mutantsOf(sql: string, mayBeNull: (node: Node) => boolean): Muta
   const tree = parseSelect(sql);
   const words = new Words(sql);
   const made = new Map<string, Mutant>();
-  for (const edit of [...edits(tree, [], { words, mayBeNull })]) {
+  for (const edit of edits(tree, [], { words, mayBeNull })) {
     const mutant = sql.slice(0, edit.start) + edit.text + sql.slice(edit.end);
     const expected = structuredClone(tree);
     edit.change(expected);

@@ -78,7 +78,7 @@ export const work = <T>(pool: Pool, schemas: readonly string[], act: (tx: Tx) =>
   transaction(pool, { statement: 10_000, lock: 10_000, idle: 60_000, schemas }, act);
 
 /** The keys at which it is broken. */
-export async function brokenKeys(tx: Tx, bound: Bound): Promise<Map<string, string>> {
+async function brokenKeys(tx: Tx, bound: Bound): Promise<Map<string, string>> {
   const rows = await ask(tx, whole(bound));
   const k = bound.key.length;
   return new Map(rows.map(row => [JSON.stringify(row.slice(0, k)), row[k] ?? '']));

@@ -220,7 +220,7 @@ async function answer(tx: Tx, bound: Bound, sql = bound.invariant.sql): Promise<
 
 const keyOf = ({ key }: Bound, row: readonly (string | null)[]): string =>
   JSON.stringify(row.slice(0, key.length));
-export const keysOf = (bound: Bound, rows: Answer): string[] => rows.map(row => keyOf(bound, row));
+const keysOf = (bound: Bound, rows: Answer): string[] => rows.map(row => keyOf(bound, row));
 
 /** Which mutants were told from the invariant, and by what. */
 class Telling {
@@ -293,7 +293,7 @@ class Telling {
         return seen.has(id) ? false : seen.add(id);
       })
       .slice(0, mostBoundaries)
-      .map(({ weight: _, ...one }) => one);
+      .map(({ what, key, flagged, mutant }) => ({ what, key, flagged, mutant }));
   }
 }
 

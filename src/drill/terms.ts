@@ -124,7 +124,7 @@ export class Reading {
         const whens = (node.CaseExpr.args ?? []).flatMap(one =>
           'CaseWhen' in one ? (one.CaseWhen.expr ?? []) : [],
         );
-        this.#compare(node.CaseExpr.arg, whens as Node[]);
+        this.#compare(node.CaseExpr.arg, whens);
       } else if ('JoinExpr' in node) {
         for (const name of names(node.JoinExpr.usingClause))
           this.#equate(
@@ -147,7 +147,7 @@ export class Reading {
     if (!lexpr || !rexpr) return;
     const operator = names(name).join();
     if (operator === '->' || operator === '->>') {
-      this.#json({ A_Expr: { name: name ?? [], lexpr, rexpr } } as Node, [], []);
+      this.#json({ A_Expr: { name: name ?? [], lexpr, rexpr } }, [], []);
       return;
     }
     if ('RowExpr' in lexpr && 'RowExpr' in rexpr) {

@@ -91,7 +91,7 @@ export function arrayValue({ element = '' }: Kind, n: number, spans: Spans): str
   const kind = (category: string, name: string): Kind => ({ category, name, element: undefined });
   const inner = /int|numeric|double|real/.test(element)
     ? kind('N', 'int8')
-    : /^bool/.test(element)
+    : element.startsWith('bool')
       ? kind('B', 'bool')
       : /^(timestamp|date)/.test(element)
         ? kind('D', element.includes('with time zone') ? 'timestamptz' : (element.split(' ')[0] ?? ''))

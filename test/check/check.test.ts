@@ -131,7 +131,9 @@ test('an invariant whose truth is another system has no SQL to ask about', async
 
 test('every rule has its page, and every page its rule', () => {
   const root = join(import.meta.dirname, '../../docs/rules');
-  expect(readdirSync(root).sort()).toEqual([...rules, ...queryRules, ...healRules].map(({ id }) => `${id}.md`).sort());
+  expect(readdirSync(root).sort()).toEqual(
+    [...rules, ...queryRules, ...healRules].map(({ id }) => `${id}.md`).sort(),
+  );
   for (const { id, name } of [...rules, ...queryRules, ...healRules]) {
     const page = readFileSync(join(root, `${id}.md`), 'utf8');
     expect(page.split(/^## /m).map(part => part.split('\n')[0])).toEqual([

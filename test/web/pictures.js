@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core';
 
 const [base = 'http://127.0.0.1:4600', folder = 'docs/images'] = process.argv.slice(2);
 const desk = { viewport: { width: 1200, height: 800 } };
+/** @type {[name: string, path: string, options: import('playwright-core').BrowserContextOptions][]} */
 const shots = [
   ['overview', '/', desk],
   ['overview-dark', '/', { ...desk, colorScheme: 'dark' }],
