@@ -119,8 +119,10 @@ function rowOf({ name, corruptions, mutants, score }: Drilled): string[] {
 /** What there is to say of it beside its numbers. */
 function card(one: Drilled, out: Out): string[] {
   const { name, file, corruptions, because, undrillable, mutants, boundaries, unfollowed } = one;
-  const failing = corruptions.filter(({ bySweep, healed, converged, undone }) =>
-    [bySweep, healed, converged, undone].includes(false),
+  const followed = unfollowed.length === 0;
+  const failing = corruptions.filter(
+    ({ byCapture, bySweep, healed, converged, undone }) =>
+      (followed && byCapture === false) || [bySweep, healed, converged, undone].includes(false),
   );
   const text = [
     ...(because === null ? [] : [`  drilled for finding only: ${clean(because)}`]),
@@ -161,5 +163,7 @@ function whatFailed({ bySweep, healed, converged, undone }: Drill): string {
   if (bySweep === false) return 'not found';
   if (healed === false) return 'not healed';
   if (converged === false) return 'not silent afterwards';
-  return undone === false ? 'not undone to the same text' : '';
+  return undone === false
+    ? 'not undone to the same text'
+    : 'found only by a sweep, though its changes are followed';
 }

@@ -30,7 +30,7 @@ const twice =
 const none = '-- evenkeel: broken\n-- says: There is none\n-- on: u\n-- heal: remove\nselect id from u';
 const big = '-- evenkeel: broken\n-- says: No a is large\n-- on: t\nselect id from t where a = 100';
 
-test('what --json prints has the shape of the examples', async () => {
+test('what --json prints has the shape of the examples', { timeout: 240_000 }, async () => {
   const db = await freshDatabase();
   await db.sql(`create table t (id int primary key, a int, b int); create table u (id int primary key);
     insert into t select g, g, 2 * g from generate_series(1, 9) g; update t set b = 0 where id in (1, 2);

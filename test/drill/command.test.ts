@@ -11,28 +11,32 @@ const twice =
 const stuck =
   '-- evenkeel: broken\n-- says: No b is that small\n-- on: t\n-- heal: set a\n-- mode: heal\nselect id, a from t where b < -2';
 
-test('the live database is never written, though DATABASE_URL names it; what was not healed is said, and exits with 1', async () => {
-  const db = await freshDatabase();
-  await db.sql(`${table} insert into t select g, g, 0 from generate_series(1, 30) g`);
-  const before = await contents(db);
-  const cwd = await folder({ 'twice.sql': twice, 'stuck.sql': stuck });
-  await writeFile(join(cwd, 'schema.sql'), table);
-  const ran = await evenkeel({ url: db.url, cwd }, 'drill', '--schema', 'schema.sql');
-  expect(ran.stdout).toMatch(
-    /^invariant +broken +capture +sweep +healed +silent +undone +typically +mutants +score$/m,
-  );
-  expect(ran.stdout).toMatch(/^twice +\d+ .* 100 %$/m);
-  expect(ran.stdout).toMatch(/^stuck +(\d+) .* 0\/\1 /m);
-  expect(ran.stdout).toMatch(/^ {2}not healed {2}.* t /m);
-  expect([ran.stderr, ran.code]).toEqual(['', 1]);
+test(
+  'the live database is never written, though DATABASE_URL names it; what was not healed is said, and exits with 1',
+  { timeout: 240_000 },
+  async () => {
+    const db = await freshDatabase();
+    await db.sql(`${table} insert into t select g, g, 0 from generate_series(1, 30) g`);
+    const before = await contents(db);
+    const cwd = await folder({ 'twice.sql': twice, 'stuck.sql': stuck });
+    await writeFile(join(cwd, 'schema.sql'), table);
+    const ran = await evenkeel({ url: db.url, cwd }, 'drill', '--schema', 'schema.sql');
+    expect(ran.stdout).toMatch(
+      /^invariant +broken +capture +sweep +healed +silent +undone +typically +mutants +score$/m,
+    );
+    expect(ran.stdout).toMatch(/^twice +\d+ .* 100 %$/m);
+    expect(ran.stdout).toMatch(/^stuck +(\d+) .* 0\/\1 /m);
+    expect(ran.stdout).toMatch(/^ {2}not healed {2}.* t /m);
+    expect([ran.stderr, ran.code]).toEqual(['', 1]);
 
-  expect(await contents(db)).toEqual(before);
-  expect(await db.sql(`select nspname from pg_namespace where nspname = 'evenkeel'`)).toEqual([]);
-  expect(await db.sql('select pubname from pg_publication')).toEqual([]);
-  expect(
-    await db.sql('select slot_name from pg_replication_slots where database = current_database()'),
-  ).toEqual([]);
-});
+    expect(await contents(db)).toEqual(before);
+    expect(await db.sql(`select nspname from pg_namespace where nspname = 'evenkeel'`)).toEqual([]);
+    expect(await db.sql('select pubname from pg_publication')).toEqual([]);
+    expect(
+      await db.sql('select slot_name from pg_replication_slots where database = current_database()'),
+    ).toEqual([]);
+  },
+);
 
 test('a schema that fails to load is said with its line, and a source has to be given', async () => {
   const cwd = await folder({ 'twice.sql': twice });
