@@ -20,7 +20,7 @@ test('the table of settings is the settings', () => {
   expect(rows).toEqual(wanted);
 });
 
-test.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/invariants.md'])(
+test.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/invariants.md', 'docs/production.md'])(
   'every link of %s leads somewhere',
   name => {
     const links = [...read(name).matchAll(/\]\(([^)#]+)[^)]*\)/g)]
