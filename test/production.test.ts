@@ -107,7 +107,7 @@ test('what the Dockerfile copies is there, and sent to it', () => {
   );
   expect(copied.length).toBeGreaterThan(5);
   expect(copied.filter(name => !existsSync(new URL(name, root)))).toEqual([]);
-  const sent = [...read('.dockerignore').matchAll(/^!(.*)$/gm)].map(match => match[1]);
+  const sent = [...read('.dockerignore').matchAll(/^!(.*)$/gm)].map(match => match[1] as string);
   expect([...new Set(copied)].sort()).toEqual(sent.sort());
 });
 
