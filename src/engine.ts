@@ -123,6 +123,8 @@ export async function createEngine(
       const doubt = watcher.doubt(bound.name, keys);
       const { opened } = await find(pool, bound, keys, limitMs, cause);
       await doubt(opened);
+      // It may have come right between the look and its commit: the finder, told of that, found nothing listed.
+      if (opened.length > 0 && watcher.backs(bound.name)) await find(pool, bound, opened, limitMs, cause);
       if (opened.length > 0) wake();
     },
     // Where capture tells of every change, the sweep is the backstop.

@@ -68,13 +68,17 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
     broken = error;
   }
   try {
-    if (limits.prepared && (await leadsToServer(tx))) preparing.add(tx);
+    if (limits.prepared && !forgetful.has(pool) && (await leadsToServer(tx))) preparing.add(tx);
     await tx.query(opening(limits, preparing.has(tx)));
     const result = await work(tx);
     await tx.query('commit');
     return result;
   } catch (error) {
     await tx.query('rollback').catch(mark);
+    if (preparing.has(tx) && unprepared.has(sqlState(error) ?? '')) {
+      forgetful.add(pool);
+      broken ??= error as Error;
+    }
     throw error;
   } finally {
     preparing.delete(tx);
@@ -99,6 +103,11 @@ async function leadsToServer(tx: Tx): Promise<boolean> {
   return rows[0]?.pid === greeted;
 }
 const direct = new WeakMap<Tx, boolean>();
+
+/** Pools behind something that loses what was prepared, or has it already, and looks like a server all the same. */
+const forgetful = new WeakSet<Pool>();
+/** There is no such prepared statement; there is one already. */
+const unprepared = new Set(['26000', '42P05']);
 
 function opening(limits: Limits, prepared: boolean): string {
   const path = [...limits.schemas, 'pg_temp'].map(quote).join(', ');

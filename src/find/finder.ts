@@ -7,7 +7,7 @@ import { lookUp } from '../watch/scope/keys.ts';
 import type { Suspect } from '../watch/suspects.ts';
 import type { LookUp, Tracer, Watch } from '../watch/tracer.ts';
 import { visibleNow } from '../watch/visible.ts';
-import { look } from './find.ts';
+import { type Found, look } from './find.ts';
 import { Pace } from './pace.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -80,6 +80,7 @@ export class Finder {
           opened += await this.#look(tx, round, watch, visible, listed.has(watch.bound.name));
           if (performance.now() - began > roundMs) break;
         }
+        if (round.unlisted.length > 0) opened += await this.#again(tx, round);
       });
     } catch (error) {
       // What one query has used up (temporary files, memory) is no sign that the server is gone.
@@ -139,18 +140,24 @@ export class Finder {
     if (suspects.length === 0) return 0;
     const looked = { watch, suspects, until: 0 };
     round.looks.push(looked);
-    const { opened } = await look(
-      tx,
-      bound,
-      suspects.map(({ key }) => key),
-      () => new Map(suspects.map(one => [keyId(one.key), causeOf(one)])),
-      listed,
-    );
+    const { opened, violated } = await lookAt(tx, looked, listed);
+    if (!listed && violated === 0) round.unlisted.push(looked);
     const now = performance.now();
     looked.until = now + this.#pace.restAfter((now - began) / suspects.length);
     if (now - began < this.#parts.limitMs / 4)
       this.#sizes.set(bound.name, Math.min(most, this.#size(watch) * 2));
     return opened.length;
+  }
+
+  /** A sweep may have listed, since the round began, what was looked at as if nothing were listed. */
+  async #again(tx: Tx, round: Round): Promise<number> {
+    const { listed } = await snapshotOf(tx);
+    let opened = 0;
+    for (const looked of round.unlisted.filter(({ watch }) => listed.has(watch.bound.name))) {
+      round.now = looked.watch;
+      opened += (await lookAt(tx, looked, true)).opened.length;
+    }
+    return opened;
   }
 
   /** Whoever was looked at longest ago comes first: a long line of dear ones mustn't hold up all others. */
@@ -176,11 +183,28 @@ export class Finder {
 }
 const shortly = 20;
 
+interface Look {
+  readonly watch: Watch;
+  readonly suspects: readonly Suspect[];
+  until: number;
+}
+
+const lookAt = (tx: Tx, { watch, suspects }: Look, listed: boolean): Promise<Found> =>
+  look(
+    tx,
+    watch.bound,
+    suspects.map(({ key }) => key),
+    () => new Map(suspects.map(one => [keyId(one.key), causeOf(one)])),
+    listed,
+  );
+
 /** What one round took: given back where its transaction doesn't commit. */
 class Round {
   now: Watch | undefined;
   readonly traces: { from: LookUp['from']; starts: Suspect[] }[] = [];
-  readonly looks: { watch: Watch; suspects: Suspect[]; until: number }[] = [];
+  readonly looks: Look[] = [];
+  /** Those of whose invariant nothing was listed, and that found nothing. */
+  readonly unlisted: Look[] = [];
 
   finish(): void {
     for (const { from, starts } of this.traces) from.done(starts, 0);
