@@ -13,7 +13,7 @@ export interface LeftOut {
 }
 
 export interface Loaded {
-  /** Extensions that this server doesn't have, and what depends on them. */
+  /** Extensions that this server doesn't have, what reaches other servers, and what depends on either. */
   readonly left: readonly LeftOut[];
   /** Rows of the file: a schema has none, so they were passed over. */
   readonly rows: number;
@@ -63,6 +63,12 @@ class Loader implements Loaded {
     if (role === 'server') return;
     if (role === 'rows') {
       this.rows += 'InsertStmt' in node ? 1 : rows;
+      return;
+    }
+    if (role === 'outside') {
+      // Options may hold a password.
+      const statement = firstWords(text.replace(/\soptions\s*\(.*/is, ''));
+      this.left.push({ line, statement, why: 'it reaches beyond this database' });
       return;
     }
     if (role === 'setting' && /^set\s+(session\s+)?client_encoding\b/i.test(text))

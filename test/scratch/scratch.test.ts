@@ -147,6 +147,35 @@ test('an extension that is not there is left out with what needs it, and nothing
   ]);
 });
 
+test('nothing that reaches another server is there, nor what needs it; no password is told', async () => {
+  const { rows, left } = await loaded(
+    `create extension postgres_fdw;
+     create extension if not exists dblink with schema public;
+     create extension jsonb_plperlu cascade;
+     create language plpython3u;
+     create foreign data wrapper own;
+     create server live foreign data wrapper own options (host '10.255.255.1', password 'hunter2');
+     alter server live options (set password 'hunter2');
+     create user mapping for public server live options (user 'me', password 'hunter2');
+     create function far(text) returns text language c as '$libdir/dblink', 'dblink_connect';
+     create foreign table orders (id int) server live;
+     create view ids as select id from orders;
+     create extension citext;
+     create table plain (id int, name citext);`,
+    `select to_regclass('plain'), to_regclass('orders'), to_regprocedure('far(text)'),
+            (select count(*)::int from pg_foreign_data_wrapper) + (select count(*)::int from pg_user_mapping),
+            (select count(*)::int from pg_language where not lanpltrusted and lanname not in ('internal', 'c'))`,
+  );
+  expect(rows).toEqual([['plain', null, null, 0, 0]]);
+  expect(left.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5, 6, 9, 10, 11]);
+  expect(left[5]).toEqual({
+    line: 6,
+    statement: 'create server live foreign data wrapper own',
+    why: 'it reaches beyond this database',
+  });
+  expect(JSON.stringify(left)).not.toContain('hunter2');
+});
+
 const failures = [
   [
     'create table a (n int);\n\ncreate table b (\n  n int,\n  m nosuch\n);',
