@@ -110,7 +110,7 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import('./types.ts'),
   },
   drill: {
-    says: 'prove on a scratch database that what breaks is found, healed and undone',
+    says: 'prove on a scratch database that breaks are found and healed',
     more: [
       'Fills the schema with small valid data in an embedded Postgres, breaks each invariant in several ways as an application ' +
         'might, and lets the engine run: is it found by capture, and by a sweep; healed; silent afterwards; undone to the same text? ' +
