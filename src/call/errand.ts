@@ -138,8 +138,7 @@ export class Errand implements Upstream {
     // Only Stripe's body says that it was no refusal after all.
     if (first.refused && this.#dialect !== 'stripe') {
       response.body?.cancel().catch(() => {});
-      await this.#budget.heard(first, why);
-      this.#judge(response, first);
+      await this.#heard(response, first, why);
     }
     const body = await readBody(response, mostBytes);
     const full: Answer = {
@@ -150,9 +149,7 @@ export class Errand implements Upstream {
       },
     };
     const told = readAnswer(full, this.#dialect, Date.now());
-    await this.#budget.heard(told, why);
-    if (told.spent !== undefined) await this.#spentSays(told);
-    this.#judge(response, told);
+    await this.#heard(response, told, why);
     return new Response(body.length > 0 ? body : null, response);
   }
 
@@ -166,6 +163,16 @@ export class Errand implements Upstream {
   async #spentSays({ spent }: Told): Promise<void> {
     if (this.#last && spent !== undefined) await this.#budget.release(this.#last, spent);
     this.#last = undefined;
+  }
+
+  /** A refusal is one, whether it could be written down or not. */
+  async #heard(response: Response, told: Told, why: string): Promise<void> {
+    try {
+      await this.#budget.heard(told, why);
+      if (told.spent !== undefined) await this.#spentSays(told);
+    } finally {
+      this.#judge(response, told);
+    }
   }
 
   #judge({ status, type }: Response, told: Told): void {

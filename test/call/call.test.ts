@@ -474,6 +474,28 @@ test('failures are tried again later each time, not all at once, and then a pers
   ).toEqual([{ told: 20 }]);
 });
 
+test.each(['common', 'stripe'] as const)(
+  'a refusal that can’t be written down costs no attempt either (%s)',
+  async headers => {
+    const { url, asked } = await upstream(() => ({ status: 429, headers: { 'retry-after': '30' } }));
+    const { db, keel } = await scene(
+      call(limit('slow', { rate: '1000/s', concurrency: 1, headers }), get(url)),
+      {
+        n: 1,
+      },
+    );
+    await keel.once();
+    await db.sql('alter function evenkeel.limit_blocks rename to limit_blocks_no_more');
+    await db.sql('update evenkeel.rate_limit set blocked_until = null, tat = now()');
+    await db.sql('update evenkeel.violation set due_at = clock_timestamp()');
+    await keel.once();
+    expect(asked).toHaveLength(2);
+    expect(await ledger(db)).toMatchObject([
+      { state: 'open', attempts: 0, reason: expect.stringContaining('refused for now (429)') },
+    ]);
+  },
+);
+
 test.each([
   [503, { 'retry-after': '30' }, undefined],
   [403, { 'retry-after': '30' }, undefined],
