@@ -241,8 +241,9 @@ export class Budget {
     this.#gap = Math.max(gap, 0.01);
     // Blocked, or closed, while it was reserved.
     if (this.#closed || this.#blockedUntil > now) {
-      await this.#give(leases);
-      return this.#adjust(-slots * weight);
+      void this.#give(leases);
+      this.#adjust(-slots * weight).catch(() => {});
+      return;
     }
     if (slots === 0) {
       this.#dismiss(wait ?? 0);
@@ -251,12 +252,13 @@ export class Budget {
     // Some may have gone away meanwhile.
     const served = this.#waiters.filter(waiter => waiter.weight === weight).slice(0, slots);
     this.#waiters = this.#waiters.filter(waiter => !served.includes(waiter));
-    if (served.length < slots) await this.#adjust((served.length - slots) * weight);
     const from = now - this.#late.of(now, clock) + (first ?? 0);
     for (const [i, waiter] of served.entries())
       this.#due.push({ at: from + i * gap, waiter, lease: leases[i] });
-    if (leases.length > served.length) await this.#give(leases.slice(served.length));
     this.#schedule();
+    // Nothing waits for these: whoever is served is in a list throughout, so that a refusal or the end reaches him.
+    void this.#give(leases.slice(served.length));
+    this.#adjust((served.length - slots) * weight).catch(() => {});
   }
 
   #schedule(): void {

@@ -50,6 +50,54 @@ const reserve = async (db: FreshDatabase, wanted = 1000, weight = 1) =>
     leases: string[];
   };
 
+test.each(['fails', 'hangs', 'is overtaken by a refusal'])(
+  'where giving back what was reserved too much %s, whoever waits is served in the end, and not before he may',
+  async how => {
+    const db = await freshDatabase();
+    const pool = createPool(db.url, 2);
+    await migrate(pool);
+    const budget = new Budget(pool, declared(), randomUUID());
+    await budget.declare();
+    onTestFinished(async () => {
+      await budget.close();
+      await pool.end();
+    });
+    const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+    let overtaken = false;
+    const settles = (...args: unknown[]) => {
+      if (how === 'fails') return Promise.reject(new Error('no'));
+      if (how === 'hangs') return new Promise(() => {});
+      if (!overtaken) budget.block(300);
+      overtaken = true;
+      return query(...args);
+    };
+    await budget.take();
+    let reserved = 0;
+    Object.assign(pool, {
+      query: async (...args: unknown[]) => {
+        const text = String(args[0]);
+        if (text.includes('limit_settles')) return settles(...args);
+        const result = await query(...args);
+        if (text.includes('evenkeel.reserve') && ++reserved === 2) {
+          // One of the two for whom this was goes away.
+          await first;
+          budget.block(20);
+          await until(() => Promise.resolve(budget.blockedMs === 0 || undefined), {
+            what: 'the block to end',
+          });
+        }
+        return result;
+      },
+    });
+    const first = budget.take();
+    const impatient = budget.take(1, 5);
+    const last = budget.take().then(() => budget.blockedMs);
+    await expect(impatient).rejects.toThrow('lets nothing through');
+    expect(await last).toBe(0);
+    expect([budget.waiting, overtaken]).toEqual([0, how === 'is overtaken by a refusal']);
+  },
+);
+
 test('four at once never get more than the rate allows, and get all of it', async () => {
   const db = await freshDatabase();
   const budgets = await Promise.all([1, 2, 3, 4].map(() => budgetOn(db, { rate: 400 })));
