@@ -76,7 +76,8 @@ function valuesOf(column: Column, constants: readonly string[], columns: readonl
   }
 }
 const alphabet = Array.from('abcdefghijklmnopqrstuvwxyz');
-const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+/** As Postgres prints one. */
+export const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 const specials = ['NaN', 'Infinity', '-Infinity'];
 
 const bounds: Readonly<Record<string, bigint>> = {

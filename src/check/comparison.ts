@@ -4,7 +4,7 @@ import type { Column } from './columns.ts';
 import { columnRefs, literal } from './expression.ts';
 
 /** Casts of constants that change nothing but the type, as long as they lose no digit. */
-export const constantTypes = ['text', 'varchar', 'int2', 'int4', 'int8', 'numeric', 'bool'];
+export const constantTypes = ['text', 'varchar', 'int2', 'int4', 'int8', 'numeric'];
 
 export interface Comparison {
   readonly operator: string;
@@ -24,7 +24,21 @@ export function comparison(node: Node): Comparison | undefined {
         ? '<'
         : written;
   if (!['=', '<>', '<', '<=', '>', '>='].includes(operator)) return undefined;
-  return { operator, operands: [lexpr, ...elements(rexpr)] };
+  if (kind === 'AEXPR_OP_ANY' || kind === 'AEXPR_OP_ALL') {
+    // Of an array that is written as one string, what it holds is not seen.
+    const listed = arrayOf(rexpr);
+    return listed && { operator, operands: [lexpr, ...listed] };
+  }
+  // `'{a}' = array[b]` compares two arrays, not what is in them.
+  return { operator, operands: [lexpr, ...('List' in rexpr ? (rexpr.List.items ?? []) : [rexpr])] };
+}
+
+/** What stands in `array[…]`, each with the casts of the whole; undefined: it is no such array. */
+function arrayOf(node: Node): readonly Node[] | undefined {
+  if ('A_ArrayExpr' in node) return node.A_ArrayExpr.elements ?? [];
+  if (!('TypeCast' in node) || !node.TypeCast.typeName?.arrayBounds || !node.TypeCast.arg) return undefined;
+  const { arrayBounds: _, ...typeName } = node.TypeCast.typeName;
+  return arrayOf(node.TypeCast.arg)?.map(arg => ({ TypeCast: { arg, typeName } }));
 }
 
 export function elements(node: Node): readonly Node[] {
@@ -47,6 +61,15 @@ export function castOf(node: Node, types: readonly string[]): boolean {
     arg !== undefined &&
     castOf(arg, types)
   );
+}
+
+/** A constant that is, as text, what is written: `'007'` and `7::text` are, `'007'::int::text` and `1e3::text` aren't. */
+export function asWritten(node: Node): boolean {
+  if (!('TypeCast' in node)) return true;
+  let inner: Node | undefined = node;
+  while (inner && 'TypeCast' in inner) inner = inner.TypeCast.arg;
+  const whole = inner && 'A_Const' in inner && (inner.A_Const.sval ?? inner.A_Const.ival) !== undefined;
+  return whole === true && castOf(node, ['text', 'varchar']);
 }
 
 const isColumn = (node: Node | undefined): boolean =>
@@ -75,9 +98,9 @@ export function lists(node: Node, id: string, kind: Column['kind']): boolean {
   return (
     left !== undefined &&
     isColumn(left) &&
-    castOf(left, ['text', 'varchar', 'int8', 'numeric']) &&
-    rest.every(
-      one => castOf(one, constantTypes) && (kind === 'text' ? /./s : /^-?\d{1,18}$/).test(literal(one) ?? ''),
-    )
+    (kind === 'text'
+      ? castOf(left, ['text', 'varchar']) && rest.every(one => asWritten(one) && literal(one))
+      : castOf(left, ['text', 'varchar', 'int8', 'numeric']) &&
+        rest.every(one => castOf(one, constantTypes) && /^-?\d{1,18}$/.test(literal(one) ?? '')))
   );
 }

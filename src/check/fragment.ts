@@ -1,8 +1,9 @@
 import { fields, names } from '../watch/scope/ast.ts';
 import type { Node } from '../watch/scope/parse.ts';
+import { uuid } from './candidates.ts';
 import type { Column } from './columns.ts';
-import { type Comparison, castOf, comparison, constantTypes, lists } from './comparison.ts';
-import { literal, nodesOf } from './expression.ts';
+import { type Comparison, asWritten, castOf, comparison, constantTypes, lists } from './comparison.ts';
+import { columnRefs, literal, nodesOf } from './expression.ts';
 import { fromDecimal, fromMoment } from './lattice.ts';
 
 /**
@@ -49,8 +50,7 @@ export class Fragment {
     if ('BoolExpr' in node) return this.#first(node.BoolExpr.args ?? []);
     if ('NullTest' in node) {
       const { arg } = node.NullTest;
-      if (arg && 'ColumnRef' in arg) return this.#opaque(arg);
-      return arg && !this.#kinds(arg).includes('?') ? undefined : this.obstacle(arg);
+      return arg ? this.#nullness(arg) : this.obstacle(arg);
     }
     if ('BooleanTest' in node) return this.obstacle(node.BooleanTest.arg);
     if ('A_Const' in node) return undefined;
@@ -60,6 +60,30 @@ export class Fragment {
     // `(a = 'x') = (b is not null)`
     if (compared?.operands.every(one => this.#isTruth(one))) return this.#first(compared.operands);
     return this.#general(node);
+  }
+
+  /** What stands in the way of telling whether it is NULL: of what is chosen from, only that matters, whatever its kind. */
+  #nullness(node: Node): string | undefined {
+    if ('ColumnRef' in node) return this.#opaque(node);
+    if ('CoalesceExpr' in node) return this.#nulls(node.CoalesceExpr.args ?? []);
+    if ('CaseExpr' in node && !node.CaseExpr.arg) {
+      const { args = [], defresult } = node.CaseExpr;
+      const whens = args.flatMap(one => ('CaseWhen' in one ? [one.CaseWhen] : []));
+      const results = [...whens.map(({ result }) => result), defresult];
+      return (
+        this.#first(whens.flatMap(({ expr }) => expr ?? [])) ?? this.#nulls(results.flatMap(one => one ?? []))
+      );
+    }
+    if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') {
+      // It compares, as `=` does.
+      const operands = [node.A_Expr.lexpr, node.A_Expr.rexpr].flatMap(one => one ?? []);
+      return this.#compares({ operator: '=', operands }) ? undefined : this.#general(node);
+    }
+    return this.#kinds(node).includes('?') ? this.obstacle(node) : undefined;
+  }
+
+  #nulls(list: readonly Node[]): string | undefined {
+    return list.map(one => this.#nullness(one)).find(one => one !== undefined);
   }
 
   #isTruth(node: Node): boolean {
@@ -80,15 +104,19 @@ export class Fragment {
     const kinds = new Set(operands.flatMap(operand => this.#kinds(operand)));
     kinds.delete('null');
     const all = (...allowed: string[]) => [...kinds].every(kind => allowed.includes(kind));
-    if (all('integer', 'number', 'decimal')) return true;
-    if (all('float', 'decimal')) return true;
+    if (all('integer', 'number', 'decimal', 'cast')) return true;
+    if (all('float', 'decimal', 'cast')) return true;
     for (const type of ['date', 'timestamp without time zone', 'timestamp with time zone'])
       if (kinds.has(type) && all(type, 'string')) return [...operands].every(one => momentOf(one, type));
     if (!['=', '<>'].includes(operator)) return false;
-    return all('text', 'decimal', 'string') || all('uuid', 'string');
+    if (all('text', 'decimal', 'string')) return true;
+    return all('uuid', 'string', 'cast') && operands.every(isUuid);
   }
 
-  /** What a value may be that is compared: a column, a constant, or one of several that a COALESCE or CASE chooses from. */
+  /**
+   * What a value may be that is compared: a column, a constant, or one of several that a COALESCE or CASE chooses from. `cast`
+   * besides, where a constant is perhaps another text than is written.
+   */
   #kinds(node: Node): string[] {
     if ('A_Const' in node && node.A_Const.isnull) return ['null'];
     if ('CoalesceExpr' in node) return (node.CoalesceExpr.args ?? []).flatMap(one => this.#kinds(one));
@@ -110,10 +138,12 @@ export class Fragment {
       if (castOf(node, ['float8']))
         return 'TypeCast' in node ? ['float'] : [decimal(constant) ? 'decimal' : 'string'];
       if (!castOf(node, [...constantTypes, 'uuid'])) return ['?'];
-      return [decimal(constant) && exactly(node, constant) ? 'decimal' : 'string'];
+      const kind = decimal(constant) && exactly(node, constant) ? 'decimal' : 'string';
+      return asWritten(node) ? [kind] : [kind, 'cast'];
     }
     const column = this.#column(node);
-    if (!column || column.opaque !== undefined) return ['?'];
+    if (!column || column.kind === 'other' || column.opaque !== undefined || this.#isUntried(node))
+      return ['?'];
     const plain = castOf(node, casts[column.kind] ?? []);
     return plain ? [column.kind === 'moment' ? column.type : column.kind] : ['?'];
   }
@@ -121,6 +151,10 @@ export class Fragment {
   #column(node: Node): Column | undefined {
     if ('TypeCast' in node && node.TypeCast.arg) return this.#column(node.TypeCast.arg);
     return this.#columns.get(fields(node).join('.'));
+  }
+
+  #isUntried(node: Node): boolean {
+    return columnRefs(node).some(path => this.#untried.has(path.join('.')));
   }
 
   #opaque(node: Node): string | undefined {
@@ -149,7 +183,8 @@ export class Fragment {
         const own = [...this.#columns.values()].some(
           ({ kind, type: known }) => kind === 'enum' && known.split('.').at(-1) === type,
         );
-        if (!own && !constantTypes.includes(type)) return `a cast to ${type} may not always give the same`;
+        if (!own && ![...constantTypes, 'bool'].includes(type))
+          return `a cast to ${type} may not always give the same`;
       } else if ('A_Expr' in node) {
         const operator = names(node.A_Expr.name).join('.');
         if (!operators.has(operator)) return `the operator ${operator} is not known to always give the same`;
@@ -199,6 +234,13 @@ function momentOf(node: Node, type: string): boolean {
     );
   });
 }
+
+/** Its constants are uuids as Postgres prints them, or in capitals: others are not tried. */
+const isUuid = (node: Node): boolean =>
+  [...nodesOf(node)].every(
+    one =>
+      !('A_Const' in one) || one.A_Const.isnull === true || uuid.test((literal(one) ?? '').toLowerCase()),
+  );
 
 const operators = new Set([
   '=',

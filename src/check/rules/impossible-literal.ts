@@ -5,7 +5,7 @@ import type { Node } from '../../watch/scope/parse.ts';
 import { mentioned } from '../closed.ts';
 import { literal } from '../expression.ts';
 import { type Finding, finding, undecided } from '../finding.ts';
-import { elements } from '../comparison.ts';
+import { asWritten, castOf, elements } from '../comparison.ts';
 import { nodesAt, ownerOf, shown } from '../level.ts';
 import { possible } from '../prove.ts';
 import type { QueryRule } from './rule.ts';
@@ -54,6 +54,9 @@ function replaced(text: string, value: string, meant: string): string | null {
   return after === undefined || more.length > 0 ? null : `${before}'${meant}'${after}`;
 }
 
+/** Its text is its value: of a text as it stands, or of a number. */
+const isExact = (node: Node): boolean => asWritten(node) || castOf(node, ['int2', 'int4', 'int8', 'numeric']);
+
 interface Compared {
   readonly node: Node;
   readonly column: Node;
@@ -67,7 +70,9 @@ function comparedWith(node: Node): Compared[] {
     return args.flatMap(one => {
       const value = 'CaseWhen' in one ? one.CaseWhen.expr : undefined;
       const text = literal(value);
-      return value && text !== undefined ? [{ node: value, column: arg, values: [text] }] : [];
+      return value && text !== undefined && isExact(value)
+        ? [{ node: value, column: arg, values: [text] }]
+        : [];
     });
   }
   if (!('A_Expr' in node)) return [];
@@ -75,6 +80,6 @@ function comparedWith(node: Node): Compared[] {
   if (!lexpr || !rexpr || !['AEXPR_OP', 'AEXPR_IN'].includes(String(kind))) return [];
   if (!['=', '<>'].includes(names(name).join())) return [];
   const [column, other] = literal(lexpr) === undefined ? [lexpr, rexpr] : [rexpr, lexpr];
-  const values = elements(other).map(literal);
+  const values = elements(other).filter(isExact).map(literal);
   return [{ node, column, values: values.filter(one => one !== undefined) }];
 }

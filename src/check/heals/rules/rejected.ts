@@ -1,5 +1,6 @@
 import type { Bound } from '../../../ask/bind.ts';
 import { ask, quote } from '../../../db/pool.ts';
+import { asWritten } from '../../comparison.ts';
 import { literal } from '../../expression.ts';
 import { possible } from '../../prove.ts';
 import { type Table, readTable } from '../../table.ts';
@@ -81,7 +82,7 @@ async function constants({ tx }: Folder, bound: Bound, table: Table): Promise<Fo
       if (!column.nullable || column.required)
         return [found(bound, piece, 'error', `${name} can't be NULL`, { by: [`${name} NOT NULL`] })];
       parts.push({ text: `${quote(name)} is null`, name });
-    } else if (text !== undefined) {
+    } else if (text !== undefined && (column.kind !== 'text' || asWritten(value))) {
       // As the heal casts it: on the way to the column its type may round or cut it.
       parts.push({ text: `${quote(name)} = '${text.replaceAll("'", "''")}'::${base}`, name });
     }
