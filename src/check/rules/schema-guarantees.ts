@@ -187,10 +187,13 @@ function duplicates(query: Query, level: Level): Finding[] {
   );
 }
 
-/** `count(*) > 1`, `count(*) >= 2`, `count(*) <> 1` */
+/** `count(*) > 1`, `count(*) >= 2`, `count(*) <> 1`; of a count that leaves rows out the last is met by 0, too. */
 function several(node: Node): boolean {
   if (!('A_Expr' in node)) return false;
   const { lexpr, rexpr, name } = node.A_Expr;
   if (!lexpr || !('FuncCall' in lexpr) || names(lexpr.FuncCall.funcname).at(-1) !== 'count') return false;
-  return ['> 1', '>= 2', '<> 1'].includes(`${names(name).join()} ${literal(rexpr)}`) && !lexpr.FuncCall.over;
+  const { agg_star, agg_filter, over } = lexpr.FuncCall;
+  const asked = `${names(name).join()} ${literal(rexpr)}`;
+  const all = agg_star === true && !agg_filter;
+  return !over && (['> 1', '>= 2'].includes(asked) || (all && asked === '<> 1'));
 }
