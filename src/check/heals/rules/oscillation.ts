@@ -27,7 +27,7 @@ function inGroup(group: Group): Found[] {
       if (!first) return [];
       const message = `the heals of ${list([first, ...others].map(({ name }) => name))} undo each other`;
       const start = steps[0]?.from ?? 0;
-      return found(first, written(first), 'error', message, {
+      return found(first, written(first), doubt === undefined ? 'error' : 'warning', message, {
         with: others,
         witness: shown.model.row(start),
         trace: trace(shown.model, steps),
