@@ -198,6 +198,12 @@ export function readConfig(
       'Without it everybody on this machine may decide.',
     );
   }
+  if (errors.length === 0 && config.webNames.length > 0 && config.token === undefined) {
+    wrong(
+      `${settings.webNames.name}=${config.webNames.join(',')}: it needs ${settings.token.name} beside it`,
+      'Through a proxy on this machine everybody would come from this machine, and could decide.',
+    );
+  }
   if (errors.length > 1) throw new EvenkeelErrors(errors);
   if (errors[0]) throw errors[0];
   const show = { enumerable: false, value: () => printable(config) };
@@ -246,10 +252,10 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): Evenke
   const known = entries().map(([, { name }]) => name);
   const own = known.filter(name => name.startsWith(prefix));
   const misspelt = (name: string) => own.some(other => distance(name.toUpperCase(), other) <= 2);
-  return Object.entries(env)
-    .filter(([name]) => !known.includes(name) && !foreign.test(name))
-    .filter(([name]) => name.toUpperCase().startsWith(prefix) || misspelt(name))
-    .map(([name, value]) => {
+  return Object.keys(env)
+    .filter(name => !known.includes(name) && !foreign.test(name))
+    .filter(name => name.toUpperCase().startsWith(prefix) || misspelt(name))
+    .map(name => {
       // The prefix that all names share would make any two of them alike.
       const meant = misspelt(name)
         ? didYouMean(name, own)
@@ -257,10 +263,8 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): Evenke
             name.slice(prefix.length),
             own.map(other => other.slice(prefix.length)),
           ).replace("'", `'${prefix}`);
-      return new EvenkeelError(
-        'bad-setting',
-        `${name}=${/tok/i.test(name) ? '***' : masked(value ?? '')}: there is no such setting${meant}`,
-      );
+      // Its value may be a secret that only the right name would have masked.
+      return new EvenkeelError('bad-setting', `${name}: there is no such setting${meant}`);
     });
 }
 

@@ -114,9 +114,11 @@ describe('what is wrong with a setting', () => {
     expect(told({ EVENKEEL_TOKEN: 'short' })).toEqual([
       'EVENKEEL_TOKEN=***: expected 16 to 200 characters without spaces',
     ]);
-    expect(told({ EVENKEEL_TOKN: 'secret' })[0]).toMatch(/^EVENKEEL_TOKN=\*\*\*: .*'EVENKEEL_TOKEN'/);
+    expect(told({ EVENKEEL_TOKN: 'secret' })[0]).toMatch(/^EVENKEEL_TOKN: .*'EVENKEEL_TOKEN'/);
     const one = 'a-token-of-sixteen';
     expect(told({ EVENKEEL_READ_TOKEN: one })).toHaveLength(1);
+    expect(told({ EVENKEEL_WEB_NAMES: 'x.example.org' })[0]).toContain('it needs EVENKEEL_TOKEN beside it');
+    expect(told({ EVENKEEL_WEB_NAMES: 'x.example.org', EVENKEEL_TOKEN: one })).toEqual([]);
     expect(told({ EVENKEEL_READ_TOKEN: one, EVENKEEL_TOKEN: one })).toHaveLength(1);
     const config = readConfig({ EVENKEEL_TOKEN: one });
     expect(inspect(config) + JSON.stringify(config)).not.toContain(one);
@@ -142,7 +144,7 @@ describe('what is wrong with a setting', () => {
     ['EVENKEEL_SWEEP_PAUZE', "; did you mean 'EVENKEEL_SWEEP_PAUSE'?"],
     ['EVENKEEL_ELSEWHERE', ''],
   ])('may be its name: %s', (name, guess) => {
-    expect(told({ [name]: 'observe' })).toEqual([`${name}=observe: there is no such setting${guess}`]);
+    expect(told({ [name]: 'observe' })).toEqual([`${name}: there is no such setting${guess}`]);
   });
 
   it.each([
@@ -198,7 +200,7 @@ describe('passwords', () => {
       EVENKEEL_ALRET_URL: alertUrl,
     });
     expect(wrong).toEqual([
-      "EVENKEEL_ALRET_URL=https://hooks.slack.com/***: there is no such setting; did you mean 'EVENKEEL_ALERT_URL'?",
+      "EVENKEEL_ALRET_URL: there is no such setting; did you mean 'EVENKEEL_ALERT_URL'?",
       'DATABASE_URL=mysql://u:***@h/***: expected a URL that begins with postgres://',
       'EVENKEEL_REPLICA_URL=postgres://u:***@h/d: it is not a URL',
     ]);
