@@ -18,8 +18,9 @@ export class Mask {
     this.#secret = new Set(secret);
   }
 
+  /** @param column '' where its name isn't known: then it may be any of them */
   hides(column: string): boolean {
-    return this.#secret.has(column);
+    return this.#secret.has(column) || (column === '' && this.#secret.size > 0);
   }
 
   /** For programs: NULL stays NULL, so that it can be told from a value. */
