@@ -41,6 +41,6 @@ end $$;
 create function evenkeel.brief(of jsonb) returns jsonb language sql immutable as $$
   select case when of is null or pg_column_size(of) < 800 then of else (
     select jsonb_object_agg(key, case when length(value) <= 1000 then value else
-             left(value, 300) || '… (' || length(value) || ' characters, md5 ' || md5(value) || ')' end)
+             left(value, 100) || '… (' || length(value) || ' characters, md5 ' || md5(value) || ')' end)
       from jsonb_each_text(of)) end
 $$;
