@@ -30,7 +30,7 @@ export async function approve(pool: Pool, ids: readonly string[], by: string): P
 /** The same for all of an invariant that were listed by then, as far as a person may approve them. @throws no-such */
 export async function approveAll(pool: Pool, name: string, upTo: string, by: string): Promise<Approval> {
   return transaction(pool, limits, async tx => {
-    await requireInvariant(tx, pool, name);
+    await requireInvariant(tx, name);
     const { rows } = await tx.query<{ id: string }>(
       `select id from evenkeel.violation
         where invariant = $1 and id <= $2 and state in ('open', 'claimed', 'parked') order by id`,
@@ -95,7 +95,7 @@ export async function holdInvariant(
   why: string | undefined,
 ): Promise<boolean> {
   return transaction(pool, limits, async tx => {
-    await requireInvariant(tx, pool, name);
+    await requireInvariant(tx, name);
     await betweenHeals(tx);
     const fresh = await hold(tx, name, why === undefined ? `held by ${by}` : `${why} (${by})`);
     if (fresh) await noteDecision(tx, { by, what: 'hold', invariant: name, why: why ?? null });
@@ -106,7 +106,7 @@ export async function holdInvariant(
 /** The subject is left alone until a person says resume, whether it is violated now or not. @throws no-such */
 export async function holdSubject(pool: Pool, { invariant, key }: Subject, by: string): Promise<void> {
   await transaction(pool, limits, async tx => {
-    await requireInvariant(tx, pool, invariant);
+    await requireInvariant(tx, invariant);
     await betweenHeals(tx);
     await tx.query(
       `insert into evenkeel.leave (invariant, key, by) values ($1, $2, $3)
@@ -130,7 +130,7 @@ export async function holdSubject(pool: Pool, { invariant, key }: Subject, by: s
  */
 export async function resumeInvariant(pool: Pool, name: string, by: string): Promise<boolean> {
   return transaction(pool, limits, async tx => {
-    await requireInvariant(tx, pool, name);
+    await requireInvariant(tx, name);
     const { rows } = await tx.query<{ held: boolean }>(
       'select held_at is not null as held from evenkeel.invariant where name = $1 for update',
       [name],
@@ -155,7 +155,7 @@ export async function resumeInvariant(pool: Pool, name: string, by: string): Pro
 /** Every row is looked at anew, as soon as the running pass is over. @throws no-such */
 export async function sweepNow(pool: Pool, name: string, by: string): Promise<void> {
   await transaction(pool, limits, async tx => {
-    await requireInvariant(tx, pool, name);
+    await requireInvariant(tx, name);
     await tx.query('update evenkeel.invariant set next_pass_at = clock_timestamp() where name = $1', [name]);
     await noteDecision(tx, { by, what: 'sweep', invariant: name });
   });
@@ -178,7 +178,7 @@ export async function resumeSubject(pool: Pool, { invariant, key }: Subject, by:
       await noteDecision(tx, { by, what: 'resume', invariant, key });
       return;
     }
-    await requireInvariant(tx, pool, invariant);
+    await requireInvariant(tx, invariant);
     throw new EvenkeelError('no-such', `nothing holds this subject of ${invariant}`, {
       hint: 'Run `evenkeel violations` to see which are undone, held or parked.',
     });
@@ -190,7 +190,7 @@ async function betweenHeals(tx: Tx): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(4526, 0)');
 }
 
-async function requireInvariant(tx: Tx, pool: Pool, name: string): Promise<void> {
+async function requireInvariant(tx: Tx, name: string): Promise<void> {
   const { rowCount } = await tx.query('select from evenkeel.invariant where name = $1', [name]);
-  if (!rowCount) throw await unknownInvariant(pool, name);
+  if (!rowCount) throw await unknownInvariant(tx, name);
 }
