@@ -1,5 +1,5 @@
 import { query } from '../db/migrate.ts';
-import type { Pool } from '../db/pool.ts';
+import type { Pool, Tx } from '../db/pool.ts';
 import { EvenkeelError } from '../errors.ts';
 import { guess } from '../declare/guess.ts';
 
@@ -61,6 +61,9 @@ export const standings = {
   failed: 'could not be asked the last time; it is tried again by itself',
   retired: 'no living process declares it',
 } as const;
+
+/** Of one invariant a sweep lists no more violations than these. */
+export const mostListed = 10_000;
 
 export interface Standing {
   readonly name: string;
@@ -206,7 +209,7 @@ export async function sureness(pool: Pool, name?: string): Promise<Sureness> {
 }
 
 /** The error that says so, with a guess. */
-export async function unknownInvariant(pool: Pool, name: string): Promise<EvenkeelError> {
+export async function unknownInvariant(pool: Pool | Tx, name: string): Promise<EvenkeelError> {
   const { rows } = await pool.query<{ name: string }>('select name from evenkeel.invariant');
   const meant = guess(
     name,

@@ -1,4 +1,11 @@
-import { type Overview, type Standing, type Sureness, overview, sureness } from '../../find/overview.ts';
+import {
+  type Overview,
+  type Standing,
+  type Sureness,
+  mostListed,
+  overview,
+  sureness,
+} from '../../find/overview.ts';
 import { type Rhythm, rhythms } from '../../find/rhythm.ts';
 import { type Breakers, breakers } from '../../journal/breakers.ts';
 import { type Told, readJournal } from '../../journal/read.ts';
@@ -73,7 +80,8 @@ function isTrue({ seen, sure }: Seen): [Html, 'good' | 'warn' | 'calm'] {
   if (wrong > 0) {
     return [
       html`<p class="big">
-          <a href="/waiting">${count(wrong, 'row')}</a> ${wrong === 1 ? 'is' : 'are'} wrong
+          ${invariants.some(isMore) ? 'At least ' : ''}<a href="/waiting">${count(wrong, 'row')}</a>
+          ${wrong === 1 ? 'is' : 'are'} wrong
         </p>
         <p>
           in ${count(invariants.filter(one => one.open + one.approved + one.parked > 0).length, 'invariant')}
@@ -102,6 +110,14 @@ function isTrue({ seen, sure }: Seen): [Html, 'good' | 'warn' | 'calm'] {
         ${aside}`,
       'calm',
     ];
+  const doubtful = invariants.filter(one => isDoubtful(one, seen.at)).length;
+  if (doubtful > 0)
+    return [
+      html`<p class="big">As far as we know</p>
+        <p>Of ${count(doubtful, 'invariant')} not everything was looked at lately.</p>
+        ${aside}`,
+      'calm',
+    ];
   return [
     html`<p class="big">Yes</p>
       <p>All ${count(invariants.length, 'invariant')} hold.</p>
@@ -109,6 +125,26 @@ function isTrue({ seen, sure }: Seen): [Html, 'good' | 'warn' | 'calm'] {
     'good',
   ];
 }
+
+/** Something may be wrong that nobody has looked at. */
+function isDoubtful(
+  { unsure, ranged, reading, backedBy, verifiedAt, provedAt, sweep }: Standing,
+  at: Date,
+): boolean {
+  if (unsure !== null || ranged > 0 || (reading !== null && reading.why !== null)) return true;
+  const since = (then: Date | null) => (then === null ? 0 : at.getTime() - then.getTime());
+  if (backedBy === 'capture' && since(verifiedAt) > lateMs) return true;
+  const pause = provedAt && sweep.nextAt ? sweep.nextAt.getTime() - provedAt.getTime() : 0;
+  // As where an alert says that no sweep was completed.
+  return since(provedAt) > Math.max(600_000, 10 * (sweep.lastPassMs ?? 0), 10 * pause);
+}
+const lateMs = 60_000;
+
+const wrongOf = (one: Standing): number => one.open + one.approved + one.parked;
+
+/** More were found than are listed, or may be. */
+const isMore = (one: Standing): boolean =>
+  wrongOf(one) >= mostListed || (one.sweep.found ?? 0) > Math.max(mostListed, wrongOf(one));
 
 function howSure({ seen, sure }: Seen): Html {
   const unsure = seen.invariants.filter(({ unsure }) => unsure).length;
@@ -202,7 +238,8 @@ function row(one: Standing, at: Date, rhythm: Rhythm | undefined, speed: Speed |
     </th>
     <td data-label="State">${stateBadge(one)}</td>
     <td data-label="Wrong" class="n">
-      <span class="${wrong > 0 ? 'warn strong' : 'zero'}">${grouped(wrong)}</span
+      <span class="${wrong > 0 ? 'warn strong' : 'zero'}"
+        >${isMore(one) ? 'at least ' : ''}${grouped(wrong)}</span
       >${left > 0 ? html` <span class="dim">+${grouped(left)} left alone</span>` : ''}
     </td>
     <td data-label="Healed today" class="n">${grouped(rhythm?.today.healed ?? 0)}</td>
@@ -235,7 +272,7 @@ function latest({ mask }: Ground, entries: readonly Told[], at: Date): Html {
               one =>
                 html`<li data-id="${one.id}">
                   <div class="line">
-                    <a href="${link('/row', { table: one.table, key: one.key.map(part => part ?? '') })}"
+                    <a href="${link('/row', { entry: one.id })}"
                       >${text(one.table, 60)} ${keyText(mask, one.key, one.keyColumns)}</a
                     >
                     <span class="dim"
