@@ -61,6 +61,10 @@ export async function readJournal(
                       select id from evenkeel.entry where subject = $3 and key <> subject))`
     : '$3::text[] is null';
   const from = filter.since ? 'and id >= (select evenkeel.entries_since($4))' : '';
+  // It leaves ten minutes to what was committed late; here they count on the other side.
+  const to = filter.until
+    ? `and id <= (select evenkeel.entries_since($6::timestamptz + interval '20 minutes'))`
+    : '';
   const { rows } = await pool.query<Told>(
     // Entries of that time begin at an id that is found by halving: reading up to them may mean reading them all.
     `select id, at, xid::text, invariant, action, table_name as table, key, key_columns as "keyColumns", ${image('before')}, ${image('after')},
@@ -70,7 +74,7 @@ export async function readJournal(
        from evenkeel.entry e
       where ($1::text is null or invariant = $1) and ($2::text[] is null or table_name = any($2))
         and ${row} and ($4::timestamptz is null or at >= $4)
-        and ($5::bigint is null or id < $5) and ($6::timestamptz is null or at < $6) ${from}
+        and ($5::bigint is null or id < $5) and ($6::timestamptz is null or at < $6) ${from} ${to}
       order by id desc limit $7`,
     [
       filter.invariant ?? null,
