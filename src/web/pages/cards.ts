@@ -9,10 +9,6 @@ import { type Html, ago, changes, html, keyText, link, path, stamp, text } from 
 import type { Asked } from '../page.ts';
 import { badge } from '../parts.ts';
 
-/** Where all that ever happened to a row is told. */
-const story = (table: string, key: readonly (string | null)[]): string =>
-  link('/row', { table, key: key.map(part => part ?? '') });
-
 /** One violation: what is wrong, since when, who broke it, and exactly what would be written. */
 export function violationCard(
   mask: Mask,
@@ -36,7 +32,9 @@ export function violationCard(
   return html`<li class="card" id="v${one.id}">
     <div class="line">
       ${may ? html`<input type="checkbox" name="id" value="${one.id}" aria-label="Choose violation ${one.id}" />` : ''}
-      <strong>${table === undefined ? key : html`<a href="${story(table, one.key)}">${key}</a>`}</strong>
+      <strong
+        >${table === undefined ? key : html`<a href="${link('/row', { violation: one.id })}">${key}</a>`}</strong
+      >
       <a class="dim" href="${path('invariants', one.invariant)}">${one.invariant}</a>
       ${badge(one.kind, 'calm')} ${badge(one.state, tones[one.state])}
       <span class="dim">#${one.id}, seen ${ago(one.openedAt, at)}${waits(one, at)}</span>
@@ -82,7 +80,7 @@ export function entryCard(mask: Mask, one: Told, at: Date, asked: Asked): Html {
     <div class="line">
       ${reversible ? html`<input type="checkbox" name="entry" value="${one.id}" aria-label="Choose entry ${one.id}" />` : ''}
       <strong
-        ><a href="${story(one.table, one.key)}"
+        ><a href="${link('/row', { entry: one.id })}"
           >${text(one.table, 80)} ${keyText(mask, one.key, one.keyColumns)}</a
         ></strong
       >

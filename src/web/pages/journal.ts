@@ -1,10 +1,12 @@
+import type { Key } from '../../ask/ask.ts';
+import type { Pool } from '../../db/pool.ts';
 import { sureness } from '../../find/overview.ts';
 import { readJournal } from '../../journal/read.ts';
 import { complete } from '../../show/sure.ts';
 import { given, invariantOf, moment, numberOf } from '../filters.ts';
-import { type Html, html, link, text } from '../html.ts';
+import { type Html, html, keyText, link, text } from '../html.ts';
 import type { Asked, Ground, Page } from '../page.ts';
-import { BadRequest } from '../trouble.ts';
+import { BadRequest, NotFound } from '../trouble.ts';
 import { entryCard } from './cards.ts';
 import { said } from './said.ts';
 
@@ -72,13 +74,38 @@ function entryList(cards: readonly Html[], { decides, csrf }: Asked): Html {
   </form>`;
 }
 
+interface Row {
+  readonly table: string;
+  readonly key: Key;
+  readonly names: readonly string[];
+}
+
+/** By the number of an entry or a violation: addresses are kept by browsers and proxies, and a key may be secret. */
+async function rowOf(pool: Pool, entry: string | undefined, violation: string | undefined): Promise<Row> {
+  if ((entry === undefined) === (violation === undefined))
+    throw new BadRequest('Which row? Expected the number of an entry or of a violation.');
+  const { rows } = await pool.query<Row>(
+    entry === undefined
+      ? `select i.on_table as table, v.key, i.key as names
+           from evenkeel.violation v join evenkeel.invariant i on i.name = v.invariant where v.id = $1`
+      : 'select table_name as table, key, key_columns as names from evenkeel.entry where id = $1',
+    [entry ?? violation],
+  );
+  const [row] = rows;
+  if (row) return row;
+  throw new NotFound(
+    entry === undefined
+      ? `There is no violation ${violation}; it may have come right meanwhile.`
+      : `There is no entry ${entry}; it may be older than what is kept.`,
+  );
+}
+
 /** All that ever happened to one row. */
 export async function rowPage({ pool, mask }: Ground, asked: Asked): Promise<Page> {
   const { query } = asked;
-  const table = given(query, 'table') ?? '';
-  const key = query.getAll('key');
-  if (key.some(part => part.includes('\0')))
-    throw new BadRequest('key holds a character that no text has in Postgres');
+  const entry = numberOf(query, 'entry');
+  const violation = numberOf(query, 'violation');
+  const { table, key, names } = await rowOf(pool, entry, violation);
   const before = numberOf(query, 'before');
   const { entries, next } = await readJournal(pool, { table, key, before, limit: 50, brief: true });
   const open = await pool.query<{ invariant: string; state: string; id: string; at: Date }>(
@@ -86,11 +113,7 @@ export async function rowPage({ pool, mask }: Ground, asked: Asked): Promise<Pag
       where v.key = $1 and i.on_table = any($2)`,
     [key, [table, `public.${table}`]],
   );
-  const names = entries[0]?.keyColumns ?? [];
-  const body = html`<h1>
-      ${text(table, 120)}
-      ${key.map((part, i) => `${i > 0 ? ', ' : ''}${text(mask.one(names[i] ?? '', part) ?? '', 60)}`)}
-    </h1>
+  const body = html`<h1>${text(table, 120)} ${keyText(mask, key, names)}</h1>
     <p class="lead">All that was written to this row, or because of it, newest first.</p>
     ${open.rows.map(one => html`<p class="warn">It is ${one.state} now: <a href="/invariants/${encodeURIComponent(one.invariant)}#v${one.id}">${one.invariant}</a></p>`)}
     <section id="entries" aria-label="Entries">
@@ -102,7 +125,7 @@ export async function rowPage({ pool, mask }: Ground, asked: Asked): Promise<Pag
               asked,
             )
       }
-      ${next === undefined ? '' : html`<p><a href="${link('/row', { table, key, before: next })}" rel="next">Older</a></p>`}
+      ${next === undefined ? '' : html`<p><a href="${link('/row', { entry, violation, before: next })}" rel="next">Older</a></p>`}
     </section>`;
   return { title: 'A row', body, place: '/journal', live: before === undefined };
 }
