@@ -17,7 +17,11 @@ async function refresh() {
   asking = true;
   again = false;
   try {
-    const response = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'error' });
+    const response = await fetch(location.href, {
+      headers: { accept: 'text/html' },
+      redirect: 'error',
+      signal: AbortSignal.timeout(10_000),
+    });
     if (response.headers.get('content-type')?.includes('text/html')) {
       const next = new DOMParser().parseFromString(await response.text(), 'text/html').getElementById('main');
       if (next) bringIn(next);
@@ -62,7 +66,15 @@ function shine(ok) {
   light.classList.toggle('off', !ok);
 }
 
+// A connection may be gone without anybody saying so: then nothing is heard of it any more.
+let silence = setTimeout(shine, 15_000, false);
+function heard() {
+  clearTimeout(silence);
+  silence = setTimeout(shine, 15_000, false);
+}
+
 const source = new EventSource('/live');
+for (const name of ['hello', 'changed', 'ping']) source.addEventListener(name, heard);
 source.addEventListener('hello', () => void refresh());
 source.addEventListener('changed', () => void refresh());
 source.addEventListener('error', () => shine(false));

@@ -40,7 +40,8 @@ export async function ask(tx: Tx, text: string, values: unknown[] = []): Promise
 const nameOf = (text: string): string => `evenkeel_${createHash('sha1').update(text).digest('hex')}`;
 const raw = { getTypeParser: () => (value: unknown) => value };
 
-export function createPool(url: string, max: number): Pool {
+/** @param patienceMs how long an answer is waited for on this side: a server that was cut off never says no */
+export function createPool(url: string, max: number, patienceMs?: number): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max,
@@ -48,6 +49,7 @@ export function createPool(url: string, max: number): Pool {
     idleTimeoutMillis: 30_000,
     application_name: 'evenkeel',
     keepAlive: true,
+    ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
   });
   // An idle connection that dies is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => {});
@@ -147,7 +149,7 @@ export function isDown(error: unknown): boolean {
   if (state !== undefined) return /^(08|57P0|53)/.test(state) || state === '25P03' || state === '58P01';
   const { code, message } = error as { code?: string; message?: string };
   if (code && /^(ECONN|EPIPE|ENOTFOUND|EHOST|ENETUNREACH|ETIMEDOUT|EAI_AGAIN|ENOENT)/.test(code)) return true;
-  return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable/i.test(
+  return /connection terminated|timeout exceeded when trying to connect|connection ended|not queryable|^query read timeout/i.test(
     message ?? '',
   );
 }

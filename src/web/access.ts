@@ -58,10 +58,14 @@ export class Access {
     return this.asksForToken || isLoopback(name.replace(/^\[|\]$/g, ''));
   }
 
-  /** Who comes with this cookie, or with `Authorization: Bearer …`, which can see but not decide. */
-  viewer(cookie: string | undefined, bearer: string | undefined): Viewer | undefined {
+  /** Who comes with `Authorization: Bearer …`, which can see but not decide. */
+  bearer(token: string): Viewer | undefined {
+    return this.#roleOf(token) && { role: 'reader', who: 'bearer', csrf: '' };
+  }
+
+  /** Who comes with this cookie. */
+  viewer(cookie: string | undefined): Viewer | undefined {
     if (!this.asksForToken) return { role: 'owner', who: account(), csrf: this.#csrf('') };
-    if (bearer !== undefined && this.#roleOf(bearer)) return { role: 'reader', who: 'bearer', csrf: '' };
     const [body = '', mark = ''] = cookie?.split('.') ?? [];
     if (!isSame(mark, this.#mark(body))) return undefined;
     const { role, who, until } = JSON.parse(Buffer.from(body, 'base64url').toString()) as Session;
@@ -110,6 +114,16 @@ export function isSame(a: string, b: string): boolean {
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** Whether a page of another site asks for it by a script or an image, as the browser says; following a link is no such thing. */
+export function isForeign(headers: Headers): boolean {
+  const site = headers.get('sec-fetch-site') ?? 'none';
+  return site !== 'same-origin' && site !== 'none' && headers.get('sec-fetch-mode') !== 'navigate';
+}
+
+/** Whether a proxy passed it on: then it may come from anywhere. */
+export const isPassedOn = (headers: Headers): boolean =>
+  ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'via'].some(name => headers.has(name));
 
 /**
  * Whether a request that decides comes from a page of ours, as the browser says. Browsers name the origin of every POST; what is

@@ -4,20 +4,23 @@ import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { streamSSE } from 'hono/streaming';
 import type { Log } from '../log.ts';
-import { describe } from '../db/pool.ts';
-import { type Access, type Viewer, isOwn, isSame } from './access.ts';
+import { type Pool, describe } from '../db/pool.ts';
+import { type Access, type Viewer, isForeign, isOwn, isPassedOn, isSame } from './access.ts';
 import { type Act, acts } from './actions.ts';
 import { readAssets } from './assets.ts';
+import { Guesses } from './guesses.ts';
 import { escaped } from './html.ts';
-import type { Live } from './live.ts';
+import type { Event, Live } from './live.ts';
 import type { Measures } from './metrics.ts';
 import { type Asked, type Ground, type Page, csrf, layout } from './page.ts';
 import { pages } from './pages/index.ts';
 import { signInPage } from './pages/sign-in.ts';
-import { Outage, sorry, trouble } from './trouble.ts';
+import { NotFound, Outage, sorry, trouble } from './trouble.ts';
 
 interface Parts {
   readonly ground: Ground;
+  /** For decisions, which write, and may take long. */
+  readonly deciding: Pool;
   readonly access: Access;
   readonly live: Live;
   readonly measures: Measures;
@@ -40,10 +43,11 @@ const policy = [
 ].join('; ');
 
 /** Every request in order: headers, the name of the host, what is for everybody, who it is, then pages, or a decision. */
-export function createApp({ ground, access, live, measures, log, cookie }: Parts): Hono<Env> {
+export function createApp({ ground, deciding, access, live, measures, log, cookie }: Parts): Hono<Env> {
   const app = new Hono<Env>();
   const assets = readAssets();
   const outage = new Outage();
+  const guesses = new Guesses();
   const marks = { csrf: randomUUID(), who: randomUUID() };
 
   app.use(async (c, next) => {
@@ -61,8 +65,16 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
   });
 
   app.use(async (c, next) => {
-    if (access.knows(c.req.header('host'))) return next();
-    return c.text('This server is not known under that name: see EVENKEEL_WEB_NAMES.\n', 403);
+    const { headers } = c.req.raw;
+    if (!access.knows(c.req.header('host')))
+      return c.text('This server is not known under that name: see EVENKEEL_WEB_NAMES.\n', 403);
+    if (isForeign(headers)) return c.text('Pages of other sites may not read this one.\n', 403);
+    if (!access.asksForToken && isPassedOn(headers))
+      return c.text(
+        'Behind a proxy this needs EVENKEEL_TOKEN: everybody would be taken for its owner.\n',
+        403,
+      );
+    return next();
   });
 
   app.get('/healthz', c => c.text('alive\n'));
@@ -77,17 +89,27 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
     });
   }
 
-  app.use(bodyLimit({ maxSize: 1_000_000, onError: c => c.text('That is too much.\n', 413) }));
+  const atMost = (maxSize: number) =>
+    bodyLimit({ maxSize, onError: c => c.text('That is too much.\n', 413) });
+  app.use('/sign-in', atMost(4_096));
+  app.use(atMost(1_000_000));
 
   app.get('/sign-in', c => show(c, signInPage(c.req.query('to') ?? '/', undefined), undefined));
   app.post('/sign-in', async c => {
     if (!isOwn(c.req.raw.headers)) return show(c, foreign(), undefined);
     const form = await formOf(c);
     const to = localPath(form.get('to') ?? '/');
-    const who = (form.get('who') ?? '').trim().slice(0, 60);
-    const session = access.signIn(form.get('token') ?? '', who === '' ? 'somebody' : who);
+    const who = (form.get('who') ?? '').replaceAll('\0', '').trim().slice(0, 60);
+    if (who.toLowerCase() === 'evenkeel')
+      return show(
+        c,
+        signInPage(to, 'That is the name of what decides by itself: choose another.'),
+        undefined,
+      );
+    const token = form.get('token') ?? '';
+    const session = await guesses.try(() => access.signIn(token, who === '' ? 'somebody' : who));
+    if (session === 'busy') return tooMany(c);
     if (session === undefined) {
-      await slowDown();
       log.warn('dashboard: a wrong token was given');
       return show(c, signInPage(to, 'That token is not known here.'), undefined);
     }
@@ -104,7 +126,10 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
 
   app.use(async (c, next) => {
     const bearer = /^Bearer (\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
-    const viewer = access.viewer(getCookie(c, cookie()), bearer);
+    const asks = bearer !== undefined && access.asksForToken;
+    const known = asks ? await guesses.try(() => access.bearer(bearer)) : undefined;
+    if (known === 'busy') return tooMany(c);
+    const viewer = known ?? access.viewer(getCookie(c, cookie()));
     if (viewer) {
       c.set('viewer', viewer);
       return next();
@@ -118,21 +143,27 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
 
   app.get('/metrics', async c => c.body(await measures.read(), 200, { 'Content-Type': measures.type }));
 
-  app.get('/live', c =>
-    streamSSE(c, async stream => {
+  app.get('/live', c => {
+    // Nobody would ever read the events, nor close it.
+    if (c.req.method !== 'GET') return c.body(null, 204);
+    return streamSSE(c, async stream => {
       let end: () => void = () => undefined;
       const over = new Promise<void>(resolve => (end = resolve));
-      const leave = live.subscribe(event => {
-        if (event === 'end') return end();
-        stream.writeSSE({ event, data: '' }).catch(end);
-      });
+      let waits = false;
+      // One is enough for whoever reads slowly: each only says to look again.
+      const send = (event: Exclude<Event, 'end'> | 'hello') => {
+        if (waits) return;
+        waits = true;
+        stream.writeSSE({ event, data: '' }).then(() => (waits = false), end);
+      };
+      const leave = live.subscribe(event => (event === 'end' ? end() : send(event)));
       if (!leave) return;
       stream.onAbort(end);
-      await stream.writeSSE({ event: 'hello', data: '' });
+      send('hello');
       await over;
       leave();
-    }),
-  );
+    });
+  });
 
   for (const [path, make] of Object.entries(pages)) {
     app.get(path, async c => {
@@ -141,7 +172,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
       const asked: Asked = { query: searchParams, decides: viewer.role === 'owner', csrf: csrf(marks) };
       // Troubles are pages, too: a thousand reloads knock once a second.
       const { body, status } = await live.page(`${viewer.role} ${pathname}${search}`, async () => {
-        const page = await answered(() => make(ground, asked, c.req.param()));
+        const page = await answered(() => make(ground, asked, paramsOf(c)));
         return { body: await drawn(page, viewer.role), status: page.status ?? 200 };
       });
       return c.html(own(body, viewer), status);
@@ -182,7 +213,7 @@ export function createApp({ ground, access, live, measures, log, cookie }: Parts
     const asked: Asked = { query: form, decides: true, csrf: csrf(marks) };
     let to: string | undefined;
     const page = await answered(async () => {
-      const done = await act(ground, asked, c.req.param(), viewer.who);
+      const done = await act({ ...ground, pool: deciding }, asked, paramsOf(c), viewer.who);
       if (typeof done === 'string') to = done;
       return typeof done === 'string' ? sorry(404, '', '') : done;
     });
@@ -237,8 +268,13 @@ async function formOf(c: Context): Promise<URLSearchParams> {
 /** Never to another site. */
 const localPath = (to: string): string => (/^\/(?![/\\])[\x21-\x7e]*$/.test(to) ? to : '/');
 
-/** Guessing tokens is slow, one after the other, however many try. */
-let line: Promise<void> = Promise.resolve();
-function slowDown(): Promise<void> {
-  return (line = line.then(() => new Promise(resolve => setTimeout(resolve, 300))));
+/** @throws NotFound where it can be the name of nothing */
+function paramsOf(c: Context): Record<string, string> {
+  const params = c.req.param() as Record<string, string>;
+  if (Object.values(params).some(value => value.includes('\0')))
+    throw new NotFound('No text has that character in Postgres.');
+  return params;
 }
+
+const tooMany = (c: Context): Response =>
+  c.text('Too many guess at the token just now: try again in some seconds.\n', 429);

@@ -10,9 +10,10 @@ export class Live {
   readonly #viewers = new Set<(event: Event) => void>();
   #timer: NodeJS.Timeout | undefined;
   #last = '';
+  #asking: Promise<string> | undefined;
   #quiet = 0;
   #stopped = false;
-  readonly #pages = new Map<string, { readonly at: number; readonly page: Promise<Drawn> }>();
+  readonly #pages = new Map<string, { at: number | undefined; readonly page: Promise<Drawn> }>();
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -37,10 +38,15 @@ export class Live {
   page(key: string, make: () => Promise<Drawn>): Promise<Drawn> {
     const now = performance.now();
     const known = this.#pages.get(key);
-    if (known && now - known.at < freshMs) return known.page;
-    for (const [other, { at }] of this.#pages) if (now - at >= freshMs) this.#pages.delete(other);
+    const isFresh = ({ at }: { at: number | undefined }) => at === undefined || now - at < freshMs;
+    if (known && isFresh(known)) return known.page;
+    for (const [other, one] of this.#pages) if (!isFresh(one)) this.#pages.delete(other);
     const page = make();
-    this.#pages.set(key, { at: now, page });
+    // While it is being made nobody else begins to.
+    const one: { at: number | undefined; page: Promise<Drawn> } = { at: undefined, page };
+    this.#pages.set(key, one);
+    const made = () => (one.at = now);
+    page.then(made, made);
     return page;
   }
 
@@ -62,21 +68,26 @@ export class Live {
     this.#timer.unref();
   }
 
-  async #look(): Promise<void> {
-    let now: string;
+  async #ask(): Promise<string> {
     try {
       const { rows } = await this.#pool.query<{ now: string }>(fingerprint);
-      now = rows[0]?.now ?? '';
+      return rows[0]?.now ?? '';
     } catch {
-      now = 'down';
+      return 'down';
     }
+  }
+
+  async #look(): Promise<void> {
+    const late = new Promise<string>(resolve => setTimeout(resolve, lateMs, 'down').unref());
+    this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
+    const now = await Promise.race([this.#asking, late]);
     if (this.#viewers.size === 0) return;
     this.#quiet++;
     // Times go on while nothing happens.
     if (now !== this.#last || this.#quiet >= 5) {
       this.#quiet = 0;
       for (const viewer of this.#viewers) viewer('changed');
-    }
+    } else for (const viewer of this.#viewers) viewer('ping');
     this.#last = now;
     this.#schedule();
   }
@@ -87,9 +98,11 @@ export interface Drawn {
   readonly status: NonNullable<Page['status']>;
 }
 
-export type Event = 'changed' | 'end';
+/** `ping`: nothing changed, and we are still here. */
+export type Event = 'changed' | 'ping' | 'end';
 
 const everyMs = 1_000;
+const lateMs = 3_000;
 const freshMs = 900;
 const mostViewers = 500;
 

@@ -19,6 +19,7 @@ export class Measures {
   readonly #of = measuresIn(this.#registry);
   readonly #tally: Tally;
   #reading: Promise<string> | undefined;
+  #knocking: Promise<unknown> | undefined;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -39,7 +40,11 @@ export class Measures {
   async notReady(): Promise<string | undefined> {
     const late = new Promise<'late'>(resolve => setTimeout(resolve, 2_000, 'late').unref());
     try {
-      const answer = await Promise.race([this.#pool.query('select from evenkeel.brake'), late]);
+      // Several that ask at once ask one question.
+      this.#knocking ??= this.#pool
+        .query('select from evenkeel.brake')
+        .finally(() => (this.#knocking = undefined));
+      const answer = await Promise.race([this.#knocking, late]);
       return answer === 'late' ? 'the database does not answer' : undefined;
     } catch (error) {
       if (isDown(error)) return "the database can't be reached";
@@ -86,8 +91,11 @@ export class Measures {
   }
 }
 
+/** Gauges without labels would say 0, which is something: what isn't known is not told at all. */
 function clear(of: Meters): void {
   for (const metric of Object.values(of)) if (metric instanceof Gauge) metric.reset();
+  for (const metric of [of.up, of.processes, of.stopped, of.lagBytes, of.lagSeconds, of.waiting])
+    metric.remove();
 }
 
 function fill(of: Meters, seen: Overview, lag: number | null): void {

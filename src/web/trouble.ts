@@ -43,6 +43,12 @@ export function trouble(error: unknown, outage: Outage): Page | undefined {
     };
   }
   const state = sqlState(error);
+  if (state === '57014')
+    return sorry(
+      503,
+      'That takes too long',
+      'The database was asked, and stopped: it may be busy. Ask for less, or later.',
+    );
   if (state === '3F000' || (state === '42P01' && /evenkeel\./.test((error as Error).message))) {
     return {
       title: 'Not installed yet',

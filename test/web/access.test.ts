@@ -49,6 +49,12 @@ describe('beyond this machine', () => {
     await web.stop();
   });
 
+  test('an address that is not there yet keeps nobody from starting', async () => {
+    const web = await at({ EVENKEEL_WEB: '192.0.2.1:0', EVENKEEL_TOKEN: token });
+    expect(web.url).toBeUndefined();
+    await web.stop();
+  });
+
   test('`up` refuses before it does anything', async () => {
     const ran = await evenkeel(
       { url: db.url, env: { EVENKEEL_WEB: '0.0.0.0:0', EVENKEEL_INVARIANTS: 'demo/invariants' } },
@@ -89,8 +95,33 @@ describe('the name of the host', () => {
   );
 
   test('a proxy may have another one', async () => {
-    const web = await serve(db, keel.invariants, { EVENKEEL_WEB_NAMES: 'keel.example.org' });
-    expect((await web.get('/', { host: 'keel.example.org' })).status).toBe(200);
+    const web = await serve(db, keel.invariants, {
+      EVENKEEL_WEB_NAMES: 'keel.example.org',
+      EVENKEEL_TOKEN: token,
+    });
+    expect((await web.get('/', { host: 'keel.example.org' })).status).toBe(303);
+    expect((await web.get('/', { host: 'other.example.org' })).status).toBe(403);
+  });
+
+  test.each(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'via'])(
+    'a proxy that says so (%s) makes nobody an owner without a token',
+    async header => {
+      const bare = await serve(db, keel.invariants);
+      expect((await bare.get('/', { [header]: 'x' })).status).toBe(403);
+      const asking = await serve(db, keel.invariants, { EVENKEEL_TOKEN: token });
+      expect((await asking.get('/sign-in', { [header]: 'x' })).status).toBe(200);
+    },
+  );
+
+  test('pages of other sites may link here, and load nothing', async () => {
+    const web = await serve(db, keel.invariants);
+    const from = { 'sec-fetch-site': 'cross-site' };
+    expect((await web.get('/', { ...from, 'sec-fetch-mode': 'navigate' })).status).toBe(200);
+    for (const path of ['/', '/live', '/metrics', '/style.css'])
+      expect([path, (await web.get(path, { ...from, 'sec-fetch-mode': 'no-cors' })).status]).toEqual([
+        path,
+        403,
+      ]);
   });
 });
 
@@ -142,7 +173,7 @@ describe('with a token', () => {
 
   test('nothing is seen without it, and a wrong one is refused', async () => {
     const web = await open();
-    for (const path of ['/', '/journal', '/invariants/doubled', '/row?table=t&key=1']) {
+    for (const path of ['/', '/journal', '/invariants/doubled', '/row?entry=1']) {
       const answer = await web.get(path);
       expect([path, answer.status, answer.headers['location']]).toEqual([
         path,
@@ -238,4 +269,42 @@ test('what browsers are told to hold to', async () => {
   }
   const { body } = await web.get('/');
   expect(body).not.toMatch(/ style=| on\w+=|<style|<script(?! src="\/live\.js")/);
+});
+
+describe('guessing', () => {
+  test('is slow from the first wrong token on, for the right one too, and too many are not even looked at', async () => {
+    const web = await serve(db, keel.invariants, { EVENKEEL_TOKEN: token });
+    const metrics = (given: string) =>
+      web.get('/metrics', { authorization: `Bearer ${given}`, accept: '*/*' });
+    expect((await metrics('wrong')).status).toBe(401);
+    const before = performance.now();
+    expect((await metrics(token)).status).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(250);
+    const many = await Promise.all(
+      Array.from({ length: 22 }, (_, i) =>
+        i % 2 ? metrics('wrong') : web.post('/sign-in', { token: 'wrong' }),
+      ),
+    );
+    expect(many.filter(({ status }) => status === 401)).toHaveLength(20);
+    expect(many.filter(({ status }) => status === 429)).toHaveLength(2);
+  });
+
+  test('takes no more than a token', async () => {
+    const web = await serve(db, keel.invariants, { EVENKEEL_TOKEN: token });
+    expect((await web.post('/sign-in', { token: 'x'.repeat(5_000) })).status).toBe(413);
+  });
+
+  test('nobody signs in as what decides by itself', async () => {
+    const web = await serve(db, keel.invariants, { EVENKEEL_TOKEN: token });
+    for (const who of ['evenkeel', ' Evenkeel', 'even\0keel']) {
+      const answer = await web.post('/sign-in', { token, who });
+      expect([who, answer.status, answer.headers['set-cookie']]).toEqual([who, 401, undefined]);
+    }
+  });
+});
+
+test('whoever only asks for the head of the events is not kept', async () => {
+  const web = await serve(db, keel.invariants);
+  const answer = await fetch(`${web.url}/live`, { method: 'HEAD' });
+  expect(answer.status).toBe(204);
 });

@@ -11,7 +11,8 @@ const sentences: Readonly<Record<string, (n: number) => string>> = {
 
 /** What was just done: a word and a number of the address, never a text from it. */
 export function said(query: URLSearchParams): Html {
-  const sentence = sentences[query.get('said') ?? ''];
+  const word = query.get('said') ?? '';
+  const sentence = Object.hasOwn(sentences, word) ? sentences[word] : undefined;
   const n = Number(query.get('n') ?? '1');
   return sentence && Number.isSafeInteger(n)
     ? html`<p class="said" role="status">${sentence(n)}</p>`
