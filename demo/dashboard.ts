@@ -7,8 +7,15 @@ import { type Web, openWeb } from '../src/web/server.ts';
 
 export async function openDashboard(url: string, folder: string, beside: () => Beside): Promise<Web> {
   const { invariants } = await loadInvariants(folder);
-  // Of the user's own settings only where to serve it: the database is the demo's.
-  const { EVENKEEL_WEB } = process.env;
-  const config = readConfig({ DATABASE_URL: url, EVENKEEL_LOG: 'quiet', EVENKEEL_WEB });
+  // Of the user's own settings only where to serve it, and to whom: the database is the demo's.
+  const { EVENKEEL_WEB, EVENKEEL_WEB_NAMES, EVENKEEL_TOKEN, EVENKEEL_READ_TOKEN } = process.env;
+  const config = readConfig({
+    DATABASE_URL: url,
+    EVENKEEL_LOG: 'quiet',
+    EVENKEEL_WEB,
+    EVENKEEL_WEB_NAMES,
+    EVENKEEL_TOKEN,
+    EVENKEEL_READ_TOKEN,
+  });
   return openWeb({ config, url, invariants, log: createLog(config.log), beside });
 }
