@@ -1,0 +1,67 @@
+import { afterAll, expect, test } from 'vitest';
+import { createPool } from '../../src/db/pool.ts';
+import { Live } from '../../src/web/live.ts';
+import { reading } from '../../src/web/reading.ts';
+import { Recent } from '../../src/web/recent.ts';
+import { Tally } from '../../src/web/tally.ts';
+import { freshDatabase } from '../support/database.ts';
+import { keelOn } from '../support/keel.ts';
+
+const db = await freshDatabase();
+const pool = createPool(db.url, 3, 2_000);
+afterAll(() => pool.end());
+
+test('a page can only read, and not for long', async () => {
+  const pages = reading(pool, 100);
+  await expect(pages.query('create table t ()')).rejects.toMatchObject({ code: '25006' });
+  await expect(pages.query('select pg_sleep(60)')).rejects.toMatchObject({ code: '57014' });
+  await pages.query('select $1::int as n', [1]).then(({ rows }) => expect(rows).toEqual([{ n: 1 }]));
+  // What the pool itself does afterwards is not bound by it.
+  expect((await pool.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '0' }]);
+  await pool.query('create table t ()');
+});
+
+test('an answer that never comes is not waited for, and its connection is closed', async () => {
+  const one = createPool(db.url, 1, 200);
+  await expect(reading(one, 60_000).query('select pg_sleep(2)')).rejects.toThrow(/timeout/);
+  expect(one.totalCount).toBe(0);
+  await one.end();
+});
+
+test('what is being made is not begun again, however long it takes', async () => {
+  const recent = new Recent();
+  const live = new Live(pool);
+  let begun = 0;
+  let end: (n: number) => void = () => undefined;
+  const make = () => (begun++, new Promise<number>(resolve => (end = resolve)));
+  const first = recent.of('x', 0, make);
+  expect(recent.of('x', 0, make)).toBe(first);
+  end(1);
+  await first;
+  void recent.of('x', 0, make);
+  expect(begun).toBe(2);
+  const drawn = { body: '', status: 200 } as const;
+  const page = live.page('x', () => new Promise(resolve => setTimeout(resolve, 1_000, drawn)));
+  await new Promise(resolve => setTimeout(resolve, 950));
+  expect(live.page('x', async () => drawn)).toBe(page);
+  await page;
+});
+
+test('a heal that commits after later ones is told, and each once', async () => {
+  await keelOn(db, {}).once();
+  const tally = new Tally(pool);
+  const heal = (name: string) =>
+    `insert into evenkeel.entry (invariant, hash, action, table_name, key, key_columns, subject, opened_at, decided_by)
+     values ('${name}', '', 'set', 'public.t', '{1}', '{id}', '{1}', clock_timestamp(), 'evenkeel')`;
+  const told = async () => (await tally.since()).heals.map(({ invariant }) => invariant);
+  await pool.query(heal('before'));
+  expect(await told()).toEqual([]);
+  const slow = await pool.connect();
+  await slow.query(`begin; ${heal('slow')}`);
+  await pool.query(heal('quick'));
+  const meanwhile = await told();
+  await slow.query('commit');
+  slow.release();
+  expect([...meanwhile, ...(await told())].sort()).toEqual(['quick', 'slow']);
+  expect(await told()).toEqual([]);
+});
