@@ -84,11 +84,10 @@ function shape(value: unknown, other: unknown): unknown {
   if (typeof value !== 'object') return typeof value;
   const rows = ['before', 'after', 'evidence', 'wanted'];
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [
-      name,
-      rows.includes(name) && typeof inner === 'object'
-        ? 'row'
-        : shape(inner, (other as Record<string, unknown> | undefined)?.[name]),
-    ]),
+    Object.entries(value).map(([name, inner]) => {
+      const theirs = (other as Record<string, unknown> | undefined)?.[name];
+      const row = rows.includes(name) && typeof inner === 'object' && typeof theirs === 'object';
+      return [name, row ? 'row' : shape(inner, theirs)];
+    }),
   );
 }

@@ -5,11 +5,11 @@ import { evenkeel, folder } from '../cli/run.ts';
 import { contents } from '../examples/contents.ts';
 import { freshDatabase } from '../support/database.ts';
 
-const table = 'create table t (id int primary key, a int not null, b int);';
+const table = 'create table t (id int primary key, a int not null, b int, c int);';
 const twice =
   '-- evenkeel: should\n-- says: b is twice a\n-- on: t\n-- heal: set\n-- mode: heal\nselect id, 2 * a as b from t';
 const stuck =
-  '-- evenkeel: broken\n-- says: No b is that small\n-- on: t\n-- heal: set a\n-- mode: heal\nselect id, a from t where b < -2';
+  '-- evenkeel: broken\n-- says: No c is that small\n-- on: t\n-- heal: set a\n-- mode: heal\nselect id, a from t where c < -2';
 
 test(
   'the live database is never written, though DATABASE_URL names it; what was not healed is said, and exits with 1',
