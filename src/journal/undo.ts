@@ -1,5 +1,5 @@
 import { type Relation, readRelations, resolve } from '../catalog/relation.ts';
-import { type Pool, type Tx, isCollision, sqlState, transaction } from '../db/pool.ts';
+import { type Pool, type Tx, describe, isCollision, sqlState, transaction } from '../db/pool.ts';
 import { type Key, keyId } from '../ask/ask.ts';
 import { searchPath } from '../ask/bind.ts';
 import { type Entry, readEntries } from './entries.ts';
@@ -238,7 +238,7 @@ function refusalOf(unit: readonly Entry[], error: unknown): Refused {
     entry: refusal?.entry ?? first?.id ?? '',
     table: first?.table ?? '',
     key: first?.key ?? [],
-    why: error instanceof Error ? error.message : String(error),
+    why: describe(error),
     conflicts: refusal?.conflicts ?? [],
   };
 }
