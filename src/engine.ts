@@ -69,10 +69,12 @@ export async function createEngine(
   await migrate(pool);
   const bindings = new Bindings(pool, invariants, log);
   await bindings.refresh();
-  const heartbeat = () => bindings.standing(bounds => stand(pool, self, bounds, bindings.unbound));
-  await heartbeat();
+  // Before anything comes into force: nothing heals until it was asked about.
   const refusals = new Refusals(pool, log);
   await refusals.settle(bindings.all);
+  const heartbeat = () =>
+    bindings.standing(bounds => stand(pool, self, bounds, bindings.unbound, one => refusals.why(one)));
+  await heartbeat();
 
   const limitMs = config.statementTimeoutMs;
   const ward = wardOf(pool, bindings, config, journal);

@@ -14,12 +14,16 @@ export interface Self {
   readonly version: string;
 }
 
-/** Tells that this process lives; the names of the invariants that it stands for. */
+/**
+ * Tells that this process lives; the names of the invariants that it stands for.
+ * @param refused why a wording only observes once it is in force
+ */
 export async function stand(
   pool: Pool,
   self: Self,
   bounds: readonly Bound[],
   unbound: readonly string[],
+  refused: (bound: Bound) => string | undefined = () => undefined,
 ): Promise<Set<string>> {
   // Those that can't be bound have no wording that could win, but they are declared: nobody retires them.
   const definitions = Object.fromEntries([
@@ -37,12 +41,17 @@ export async function stand(
   await adopt(
     pool,
     bounds.filter(bound => names.has(bound.name)),
+    refused,
   );
   return names;
 }
 
 /** Puts new wordings in force, once no heal under the old one is in flight. */
-async function adopt(pool: Pool, bounds: readonly Bound[]): Promise<void> {
+async function adopt(
+  pool: Pool,
+  bounds: readonly Bound[],
+  refused: (bound: Bound) => string | undefined,
+): Promise<void> {
   const { rows } = await pool.query<{ name: string; hash: string }>(
     'select name, hash from evenkeel.invariant where retired_at is null',
   );
@@ -52,7 +61,9 @@ async function adopt(pool: Pool, bounds: readonly Bound[]): Promise<void> {
   const tx = await pool.connect();
   try {
     await tx.query(`begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(4526, 0)`);
-    await tx.query(query('adopt'), [JSON.stringify(fresh.map(describe))]);
+    await tx.query(query('adopt'), [
+      JSON.stringify(fresh.map(bound => ({ ...describe(bound), refusedWhy: refused(bound) }))),
+    ]);
     await tx.query('commit');
   } catch (error) {
     await tx.query('rollback').catch(() => {});

@@ -1,5 +1,7 @@
 /** What `check` can prove to be wrong doesn't heal; what it can't prove keeps nothing from healing. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { Refusals } from '../../src/roster/refusals.ts';
 import { freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
 import { evenkeel, folder } from '../cli/run.ts';
@@ -57,6 +59,56 @@ test('once the error is gone it heals again: by another wording, by what the sch
   expect(
     await db.sql('select distinct mode, refused_why from evenkeel.invariant where retired_at is null'),
   ).toEqual([{ mode: 'heal', refused_why: null }]);
+});
+
+test('what only observes keeps no other from healing', async () => {
+  const db = await freshDatabase();
+  await db.sql(table);
+  await keelOn(db, { up, down: down.replace('mode: heal', 'mode: observe') }).once();
+  expect(await db.sql('select name, mode, refused_why from evenkeel.invariant order by name')).toEqual([
+    { name: 'down', mode: 'observe', refused_why: null },
+    { name: 'up', mode: 'heal', refused_why: null },
+  ]);
+});
+
+const gold = heal("select id, 'gold' as plan from accounts where plan = 'free'");
+
+test('a wording that is refused never comes into force as one that heals', async () => {
+  const db = await freshDatabase();
+  await db.sql(table);
+  await keelOn(db, { it: note }).once();
+  await db.sql(`create table seen (mode text);
+    create function see() returns trigger language plpgsql as 'begin insert into public.seen values (new.mode); return null; end';
+    create trigger see after update on evenkeel.invariant for each row when (new.hash <> old.hash or new.mode <> old.mode)
+      execute function see()`);
+  await keelOn(db, { it: gold }).once();
+  expect(await db.sql('select mode from seen')).toEqual([{ mode: 'observe' }]);
+});
+
+test('a reason is asked about again each minute, and goes with its cause once there was time to see that', async () => {
+  const db = await freshDatabase();
+  await db.sql(table);
+  const engine = await keelOn(db, { it: gold }).engine();
+  onTestFinished(() => engine.stop());
+  const refusals = new Refusals(db.pool, createLog('quiet'));
+  const bounds = engine.bindings.all;
+  const standing = async () => (await db.sql('select mode from evenkeel.invariant'))[0].mode as string;
+  await refusals.settle(bounds);
+  await db.sql('alter table accounts drop constraint accounts_plan_check');
+  await refusals.settle(bounds);
+  expect(await standing()).toBe('observe');
+  const now = performance.now.bind(performance);
+  const clock = vi.spyOn(performance, 'now');
+  let ahead = 61_000;
+  onTestFinished(() => clock.mockRestore());
+  // There is no time left at once: what was found before stands.
+  clock.mockImplementation(() => now() + (ahead += 11_000));
+  await refusals.settle(bounds);
+  expect(await standing()).toBe('observe');
+  ahead += 61_000;
+  clock.mockImplementation(() => now() + ahead);
+  await refusals.settle(bounds);
+  expect(await standing()).toBe('heal');
 });
 
 test('what can not be asked in time keeps nothing from healing', async () => {

@@ -6,6 +6,9 @@ import { firstLine } from './piece.ts';
 import { type Found, type HealRule, found } from './rule.ts';
 import { healRules } from './rules/index.ts';
 
+/** How the finding of a rule begins that could be asked of no invariant. */
+export const unasked = 'not asked of any invariant';
+
 /**
  * Asks the rules that look at all invariants together; only reads. By name of the invariant in whose file a finding stands.
  * @param forMs what is not decided by then is undecided
@@ -20,18 +23,18 @@ export async function checkHeals(
   const findings = new Map<string, Placed[]>();
   const [first] = bounds;
   if (!first) return findings;
-  const unasked = (why: string) => [
-    found(first, firstLine(first.invariant.sql), 'undecided', `not asked of any invariant: ${why}`),
+  const none = (why: string) => [
+    found(first, firstLine(first.invariant.sql), 'undecided', `${unasked}: ${why}`),
   ];
   const opened = await guarded(tx, () => openFolder(tx, bounds, late));
   for (const rule of healRules) {
     const list =
       typeof opened === 'string'
-        ? unasked(opened)
+        ? none(opened)
         : late()
-          ? unasked('there was no time left')
+          ? none('there was no time left')
           : await guarded(tx, async () => rule.find(opened));
-    for (const one of typeof list === 'string' ? unasked(list) : list) {
+    for (const one of typeof list === 'string' ? none(list) : list) {
       const mine = findings.get(one.of.name) ?? [];
       findings.set(one.of.name, [...mine, placed(rule, one)]);
     }
