@@ -62,7 +62,7 @@ export const standings = {
   retired: 'no living process declares it',
 } as const;
 
-/** Of one invariant a sweep lists no more violations than these. */
+/** Of one invariant a sweep lists no more violations than these: as in watch/sweeper.ts. */
 export const mostListed = 10_000;
 
 export interface Standing {

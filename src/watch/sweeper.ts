@@ -5,7 +5,6 @@ import type { Bound } from '../ask/bind.ts';
 import type { Key } from '../ask/ask.ts';
 import { explain } from '../ask/mistake.ts';
 import { EvenkeelError } from '../errors.ts';
-import { mostListed } from '../find/overview.ts';
 import type { Log } from '../log.ts';
 import type { Bindings } from '../roster/bindings.ts';
 import { Service } from '../service.ts';
@@ -203,5 +202,6 @@ export class Sweeper {
       : keys.slice(0, Math.max(0, mostListed - Number(row.n)));
   }
 }
+const mostListed = 10_000;
 /** Ranges hold changes that wait: so many times the share of a sweep. */
 const urgency = 4;

@@ -6,14 +6,14 @@ import type { Pool } from '../db/pool.ts';
  * @param mostMs the longest that one question may take
  */
 export function reading(pool: Pool, mostMs = 5_000): Pool {
-  const query = async (...asked: Parameters<Pool['query']>) => {
+  const query = async (text: string, values?: unknown[]) => {
     const client = await pool.connect();
     let broken: Error | boolean = false;
     const mark = (error: Error) => (broken = error);
     client.on('error', mark);
     try {
       await client.query(`begin read only; set local statement_timeout = ${mostMs}`);
-      const result = await client.query(...asked);
+      const result = await client.query(text, values);
       await client.query('commit');
       return result;
     } catch (error) {
