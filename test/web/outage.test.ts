@@ -33,6 +33,8 @@ test('the database gone: the page says since when, and recovers by itself', asyn
   const metrics = await web.get('/metrics');
   expect(metrics.status).toBe(200);
   expect(metrics.body).toMatch(/^evenkeel_database_up 0$/m);
+  // What isn't known is not zero.
+  expect(metrics.body).not.toMatch(/^evenkeel_(?!database_up)\w+ /m);
   expect(await since()).toBe(first);
 
   await cluster.restart();

@@ -6,6 +6,7 @@ import { Recent } from '../../src/web/recent.ts';
 import { Tally } from '../../src/web/tally.ts';
 import { freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
+import { serve } from './served.ts';
 
 const db = await freshDatabase();
 const pool = createPool(db.url, 3, 2_000);
@@ -64,4 +65,24 @@ test('a heal that commits after later ones is told, and each once', async () => 
   slow.release();
   expect([...meanwhile, ...(await told())].sort()).toEqual(['quick', 'slow']);
   expect(await told()).toEqual([]);
+});
+
+test('yes is said only while everything was looked at', async () => {
+  const fresh = await freshDatabase();
+  await fresh.sql('create table t (id int primary key)');
+  const keel = keelOn(fresh, { none: '-- evenkeel: broken\n-- says: None\n-- on: t\nselect id from t' });
+  await keel.once();
+  await fresh.sql(`update evenkeel.process set heartbeat_at = clock_timestamp() + interval '1 hour'`);
+  await fresh.sql(`insert into evenkeel.process (id, host, pid, version, heartbeat_at, definitions)
+    select gen_random_uuid(), 'h', 1, '0', clock_timestamp() + interval '1 hour', '{}' where not exists (select from evenkeel.process)`);
+  const says = async () => {
+    const web = await serve(fresh, keel.invariants);
+    return /<p class="big">([^<]*)/.exec((await web.get('/')).body)?.[1];
+  };
+  expect(await says()).toBe('Yes');
+  await fresh.sql(`update evenkeel.invariant set stale_since = clock_timestamp(), stale_why = 'x'`);
+  expect(await says()).toBe('As far as we know');
+  await fresh.sql(`update evenkeel.invariant set stale_since = null, stale_why = null,
+    proved_at = clock_timestamp() - interval '1 year', next_pass_at = clock_timestamp() - interval '1 year'`);
+  expect(await says()).toBe('As far as we know');
 });
