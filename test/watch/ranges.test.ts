@@ -159,7 +159,8 @@ test(
     expect(await db.sql('select from t where b <> 2 * a')).toEqual([]);
     const seen = await db.sql('select * from seen');
     const covered = seen.reduce((sum, { keys }) => sum + Number(keys), 0);
-    expect(covered).toBeGreaterThan(100_000);
+    // The finder looks at others meanwhile, at as many as it gets to.
+    expect(covered).toBeGreaterThan(20_000);
     for (const {
       after_key: [from],
       up_to: [to],
