@@ -3,10 +3,8 @@ import { type Checked, type Placed, check } from '../check/check.ts';
 import { checkHeals } from '../check/heals/check.ts';
 import { onGithub } from '../config.ts';
 import { transaction } from '../db/pool.ts';
-import { didYouMean } from '../declare/guess.ts';
 import type { Invariant } from '../declare/invariant.ts';
-import { EvenkeelError } from '../errors.ts';
-import { loadInvariants } from '../load.ts';
+import { loadNamed } from './named.ts';
 import { eachBound } from '../ask/each.ts';
 import type { Call } from './commands.ts';
 import { withSchema } from './database.ts';
@@ -122,21 +120,11 @@ function mine(
 }
 
 /** All that have SQL, and the names of those that are asked about. @throws no-such, no-invariants */
-async function named({
-  args,
-  config,
-}: Call): Promise<{ all: readonly Invariant[]; asked: ReadonlySet<string> }> {
-  const { invariants } = await loadInvariants(config.invariants);
-  const names = invariants.map(({ name }) => name);
-  const odd = args.find(name => !names.includes(name));
-  if (odd !== undefined) {
-    throw new EvenkeelError('no-such', `there is no invariant '${odd}'${didYouMean(odd, names)}`, {
-      hint: `In ${config.invariants} there are: ${names.join(', ')}.`,
-    });
-  }
+async function named(call: Call): Promise<{ all: readonly Invariant[]; asked: ReadonlySet<string> }> {
+  const invariants = await loadNamed(call);
   // Where another system is the truth, there is no SQL to ask about.
   const all = invariants.filter(({ source }) => !source);
-  return { all, asked: new Set(args.length > 0 ? args : all.map(({ name }) => name)) };
+  return { all, asked: new Set(call.args.length > 0 ? call.args : all.map(({ name }) => name)) };
 }
 
 function card({ name, file, error, findings, unread, unused }: Look, out: Out): string[] {

@@ -1,8 +1,7 @@
 import { type DrillReport, drill } from '../drill/drill.ts';
 import { type Drill, type Drilled, unhealed } from '../drill/report.ts';
-import { didYouMean } from '../declare/guess.ts';
 import { EvenkeelError } from '../errors.ts';
-import { loadInvariants } from '../load.ts';
+import { loadNamed } from './named.ts';
 import { type SchemaOf, withScratch } from '../scratch/scratch.ts';
 import type { Call } from './commands.ts';
 import { requireUrl } from './database.ts';
@@ -14,16 +13,9 @@ import { cut } from './text.ts';
 
 /** `evenkeel drill [invariant…]` */
 export async function run(call: Call): Promise<0 | 1> {
-  const { config, args, out } = call;
+  const { args, out } = call;
   const source = sourceOf(call);
-  const { invariants } = await loadInvariants(config.invariants);
-  const names = invariants.map(({ name }) => name);
-  const odd = args.find(name => !names.includes(name));
-  if (odd !== undefined) {
-    throw new EvenkeelError('no-such', `there is no invariant '${odd}'${didYouMean(odd, names)}`, {
-      hint: `In ${config.invariants} there are: ${names.join(', ')}.`,
-    });
-  }
+  const invariants = await loadNamed(call);
   const meter = new Meter();
   meter.show('loading the schema');
   try {

@@ -7,6 +7,7 @@ import {
   isFine,
   overview,
   standings,
+  mostListed,
 } from '../find/overview.ts';
 import { type Home, readHome } from '../roster/home.ts';
 import type { Call } from './commands.ts';
@@ -103,9 +104,6 @@ function sure({ provedAt, sweep }: Standing, at: Date): string {
   if (provedAt) return `${between(provedAt, at)} ago`;
   return sweep.running ? `${share(sweep.running.rows, sweep.rows)} so far` : 'not yet';
 }
-
-/** So many the ledger lists where nothing heals by itself. */
-const mostListed = 10_000;
 
 /** What a table has no room for. */
 function remarks(one: Standing): string[] {
