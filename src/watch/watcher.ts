@@ -235,12 +235,12 @@ export class Watcher {
   async #keep(watch: Watch, now: number): Promise<void> {
     const { pool, tracer } = this.#parts;
     const { bound, keys, lookUps } = watch;
-    const dear = bound.costs.lateral * keys.size > bound.costs.whole && keys.size > mostKept;
+    const dear = (n: number) => n > mostKept && bound.costs.lateral * n > bound.costs.whole;
     const many = keys.size > 5 * mostKept && keys.holding(now - patienceMs).length > 0;
-    if (dear || many) await this.#condense(watch);
+    const apart = dear(keys.size) || many ? await this.#condense(watch) : 0;
     const waiting = keys.holding(now - patienceMs);
-    if (keys.size > mostKept && (dear || (many && waiting.length > 0))) {
-      this.#giveUp(watch, `${keys.size} keys changed: looking at everything is cheaper`);
+    if (apart > mostKept && (dear(apart) || (many && waiting.length > 0))) {
+      this.#giveUp(watch, `${apart} keys changed: looking at everything is cheaper`);
     } else if (waiting.length > 0) keys.letGo(waiting, await keep(pool, bound, waiting));
     for (const { path, from } of lookUps) {
       if (from.holding(now - 2 * patienceMs).length === 0) continue;
@@ -248,9 +248,13 @@ export class Watcher {
     }
   }
 
-  /** Of the keys that lie close together, the range is noted and swept; those that lie apart wait on. */
-  async #condense({ bound, keys }: Watch): Promise<void> {
+  /**
+   * Of the keys that lie close together, the range is noted and swept; those that lie apart wait on.
+   * @returns how many; those that are told meanwhile may lie close together as well, and are none of them
+   */
+  async #condense({ bound, keys }: Watch): Promise<number> {
     const { pool, tracer, log } = this.#parts;
+    const before = keys.size;
     // Only what can be seen by now: the sweep of a range begins as soon as it is noted.
     const taken = keys.take(Number.POSITIVE_INFINITY, performance.now(), await visibleNow(pool));
     let apart: readonly Suspect[] | undefined;
@@ -259,13 +263,14 @@ export class Watcher {
     } finally {
       keys.back(apart ?? taken);
     }
-    if (!apart) return;
+    if (!apart) return before;
     const left = new Set(apart);
     const covered = taken.filter(one => !left.has(one));
     keys.done(covered, 0);
     log.debug(`${bound.name}: ${covered.length} neighbouring keys changed: their ranges are swept`);
     await forgetLooked(pool, bound.name, covered);
     tracer.drained();
+    return before - covered.length;
   }
 
   /** Once everything is told that was committed when the sweep looked. */

@@ -6,6 +6,7 @@ import { Recent } from '../../src/web/recent.ts';
 import { Tally } from '../../src/web/tally.ts';
 import { freshDatabase } from '../support/database.ts';
 import { keelOn } from '../support/keel.ts';
+import { until } from '../support/wait.ts';
 import { serve } from './served.ts';
 
 const db = await freshDatabase();
@@ -54,17 +55,22 @@ test('a heal that commits after later ones is told, and each once', async () => 
   const heal = (name: string) =>
     `insert into evenkeel.entry (invariant, hash, action, table_name, key, key_columns, subject, opened_at, decided_by)
      values ('${name}', '', 'set', 'public.t', '{1}', '{id}', '{1}', clock_timestamp(), 'evenkeel')`;
-  const told = async () => (await tally.since()).heals.map(({ invariant }) => invariant);
+  const told: string[] = [];
+  const look = async () => void told.push(...(await tally.since()).heals.map(({ invariant }) => invariant));
   await pool.query(heal('before'));
-  expect(await told()).toEqual([]);
+  await look();
+  expect(told).toEqual([]);
   const slow = await pool.connect();
   await slow.query(`begin; ${heal('slow')}`);
   await pool.query(heal('quick'));
-  const meanwhile = await told();
+  await look();
   await slow.query('commit');
   slow.release();
-  expect([...meanwhile, ...(await told())].sort()).toEqual(['quick', 'slow']);
-  expect(await told()).toEqual([]);
+  await pool.query(heal('last'));
+  // What is told waits for every transaction of the server's that was begun before, those of other tests too.
+  await until(async () => (await look(), told.includes('last')), { what: 'the last one to be told' });
+  await look();
+  expect(told.filter(name => name !== 'before').sort()).toEqual(['last', 'quick', 'slow']);
 });
 
 test('yes is said only while everything was looked at', async () => {
