@@ -9,7 +9,7 @@ import { hold } from '../find/flood.ts';
 import { pulse } from '../find/ledger.ts';
 import { explain } from '../ask/mistake.ts';
 import type { Draft } from '../journal/record.ts';
-import { type Claimed, type Settled, claim, isBelieved, settle } from './claim.ts';
+import { type Claimed, type Settled, busyReason, claim, isBelieved, settle } from './claim.ts';
 import { budgetLeft, mayWrite } from './guard.ts';
 import { Busy, Fault, Slow } from './fault.ts';
 import { heal } from './heal.ts';
@@ -59,10 +59,21 @@ export async function healBatch(
 ): Promise<Outcome> {
   return healTaken(ward, bound, {
     most: limit,
-    take: async tx => ({ claimed: await claim(tx, bound, limit, after) }),
+    take: async tx => patiently(await claim(tx, bound, limit, after)),
     stuck: error => postpone(ward, bound, error),
   });
 }
+
+/**
+ * Where all that is due gave way before, the oldest is healed alone, and its row is waited for: a row that is written all the time
+ * is hardly ever found free. Nothing else is held meanwhile, so nobody can wait for us in turn. Many of them are somebody's
+ * long transaction, that waiting doesn't end.
+ */
+function patiently(claimed: readonly Claimed[]): Taken {
+  const patient = claimed.length <= fewBusy && claimed.every(({ gaveWay }) => gaveWay);
+  return { claimed: patient ? claimed.slice(0, 1) : claimed, patient };
+}
+const fewBusy = 10;
 
 /** How violations come to a heal transaction. */
 export interface Taking {
@@ -74,6 +85,8 @@ export interface Taking {
 
 export interface Taken {
   readonly claimed: readonly Claimed[];
+  /** It is one, and its row is waited for. */
+  readonly patient?: boolean;
   /** What is known of some of them already, by keyId. */
   readonly known?: ReadonlyMap<string, Settled>;
   /** Those that are to be healed together, where not all are, and how. */
@@ -95,11 +108,13 @@ export interface Part {
 export async function healTaken(ward: Ward, bound: Bound, { most, take, stuck }: Taking): Promise<Outcome> {
   const limits = { statement: ward.lockedMs, lock: 200, idle: ward.lockedMs, schemas: bound.schemas };
   const until = performance.now() + ward.lockedMs;
+  let alone = most === 1;
   try {
     return await transaction(ward.pool, limits, async tx => {
       if (!(await mayWrite(tx, bound))) return nothing;
       const taken = await take(tx);
       if (taken.claimed.length === 0) return nothing;
+      alone ||= taken.patient === true;
       return work(tx, ward, bound, taken, until);
     });
   } catch (error) {
@@ -109,7 +124,7 @@ export async function healTaken(ward: Ward, bound: Bound, { most, take, stuck }:
       return nothing;
     }
     if (!isCollision(error) && !(error instanceof Busy)) throw error;
-    if (most === 1) await stuck?.(error);
+    if (alone) await stuck?.(error);
     return { ...nothing, claimed: most, collided: true };
   }
 }
@@ -118,7 +133,7 @@ async function work(
   tx: Tx,
   ward: Ward,
   bound: Bound,
-  { claimed, known, parts: given }: Taken,
+  { claimed, patient = false, known, parts: given }: Taken,
   until: number,
 ): Promise<Outcome> {
   const left = await budgetLeft(tx, bound);
@@ -138,7 +153,7 @@ async function work(
     // The usual heal is over long before, and pays for no further statement.
     if (ms < ward.lockedMs / 2) await tx.query(`set local statement_timeout = ${Math.ceil(ms)}`);
   };
-  const healing: Healing = { tx, all: ward.all(), outside, hurry, entries: [] };
+  const healing: Healing = { tx, all: ward.all(), outside, patient, hurry, entries: [] };
   const able = claimed
     .filter(one => !known?.has(keyId(one.key)) && (one.state === 'approved' || !restless.has(keyId(one.key))))
     .slice(0, left);
@@ -247,7 +262,7 @@ async function postpone(ward: Ward, bound: Bound, error: unknown): Promise<void>
       await tx.query(
         `update evenkeel.violation set due_at = clock_timestamp() + interval '1 second' * (0.5 + random()), reason = $2
           where id = $1`,
-        [one.id, `it gave way: ${describe(error)}`],
+        [one.id, sqlState(error) === '55P03' ? busyReason : `it gave way: ${describe(error)}`],
       );
     }
   });

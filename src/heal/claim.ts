@@ -14,6 +14,8 @@ export interface Claimed {
   /** As Postgres prints it, to the microsecond. */
   readonly openedAt: string;
   readonly dueAt: Date;
+  /** The last try found its row in somebody else's hands. */
+  readonly gaveWay: boolean;
   readonly decidedBy: string | null;
   /** What broke it, as the ledger has it (JSON); null: not known. */
   readonly cause: string | null;
@@ -54,7 +56,7 @@ export async function soonAgain(pool: Pool, names: readonly string[]): Promise<n
   const ms = rows[0]?.ms ?? undefined;
   return ms === undefined ? undefined : Math.max(0, ms) + 1;
 }
-const busyReason = 'another transaction holds the row';
+export const busyReason = 'another transaction holds the row';
 
 /**
  * Takes due violations that no other worker holds, oldest first: approved ones, and open ones where the invariant may
@@ -86,23 +88,24 @@ export async function claim(
  */
 export const claimedList = ({ key, invariant }: Bound, grace: string): string =>
   `v.id, case when v.decided_by is null then 'open' else 'approved' end, v.attempts, v.opened_at,
-   extract(epoch from v.due_at) * 1000, v.decided_by, v.cause::text,
+   extract(epoch from v.due_at) * 1000, coalesce(v.reason = '${busyReason}', false), v.decided_by, v.cause::text,
    v.decided_by is not null or clock_timestamp() > v.opened_at + 10 * make_interval(secs => ${grace}::float8 / 1000),
    ${[...key.map((_, i) => `v.key[${i + 1}]`), ...(invariant.graceMs === 0 ? [] : ['v.kind', 'v.evidence::text', 'v.wanted::text'])].join(', ')}`;
 
 export function claimedOf({ key, invariant }: Bound, row: readonly (string | null)[]): Claimed {
-  const k = 8 + key.length;
+  const k = 9 + key.length;
   return {
     id: row[0] as string,
-    key: row.slice(8, k),
+    key: row.slice(9, k),
     state: row[1] as Claimed['state'],
     attempts: Number(row[2]),
     openedAt: row[3] as string,
     dueAt: new Date(Number(row[4])),
-    decidedBy: row[5] as string | null,
-    cause: row[6] as string | null,
+    gaveWay: row[5] === 't',
+    decidedBy: row[6] as string | null,
+    cause: row[7] as string | null,
     listed:
-      invariant.graceMs === 0 || row[7] === 't'
+      invariant.graceMs === 0 || row[8] === 't'
         ? undefined
         : {
             kind: row[k] as Violation['kind'],
@@ -129,6 +132,10 @@ const same = (a: Values, b: Values): boolean => {
 /** A heal that failed is tried again after about 1, 4, 16 and 64 seconds, then a person decides. */
 const mostAttempts = 5;
 const backoffMs = (attempts: number): number => 1000 * 4 ** (attempts - 1) * (0.75 + Math.random() / 2);
+
+/** A row that is written all the time is soon waited for; one that somebody holds for long isn't asked for all the time. */
+const busyMs = ({ gaveWay }: Claimed): number =>
+  gaveWay ? 250 + Math.random() * 750 : 20 + Math.random() * 30;
 
 export type Settled =
   | Result
@@ -178,7 +185,7 @@ function toRow(bound: Bound, one: Claimed, result: Settled): Row {
     case 'cleared':
       return { to: 'gone' };
     case 'busy':
-      return { to: one.state, dueMs: 250 + Math.random() * 750, reason: busyReason };
+      return { to: one.state, dueMs: busyMs(one), reason: busyReason };
     case 'changed': {
       const { kind, evidence, wanted } = result.violation;
       const { graceMs } = bound.invariant;

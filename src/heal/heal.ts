@@ -44,15 +44,10 @@ export async function heal(healing: Healing, order: Order): Promise<Map<string, 
   const { bound, keys } = order;
   const results = new Map<string, Result>();
   const imaged = imageColumns(healing, bound);
-  const locked = await lockRows(
-    tx,
-    bound.table,
-    bound.key,
-    imaged,
-    bound.invariant.on.where,
-    keys,
-    order.insist === true || isStrong(bound),
-  );
+  const locked = await lockRows(tx, bound.table, bound.key, imaged, bound.invariant.on.where, keys, {
+    strong: order.insist === true || isStrong(bound),
+    waits: healing.patient && order.depth === 0,
+  });
   const seen = await askKeys(tx, bound, keys);
   const rewritten = order.answered && (await rewrittenSince(tx, bound, keys, order.answered.versions));
 

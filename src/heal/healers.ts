@@ -16,6 +16,14 @@ const targetMs = 250;
 /** A drain waits so often for what is tried again within two seconds: somebody held the row, or a first attempt failed. */
 const mostWaits = 5;
 
+/** Between two looks of one worker, for all of them, at what is due; ms. It is woken where this process finds something. */
+const lookMs = 200;
+/** And of each other one, which the first wakes; ms. */
+const seldomMs = 2_000;
+/** What gave way to somebody is soon due again: then it is looked at so often, for so long; ms. */
+const soonMs = 40;
+const soonForMs = 500;
+
 /**
  * Workers that heal what is due, invariant after invariant in the order of names. Batches grow while they are quick and
  * shrink when they collide with the application: where both want a row, the heal gives way.
@@ -28,6 +36,7 @@ export class Healers {
   readonly #sizes = new Map<string, number>();
   /** Up to when what is due was claimed, and whether there was more. */
   readonly #claimed = new Map<string, { upTo: Date; more: boolean }>();
+  #gaveWayAt = Number.NEGATIVE_INFINITY;
 
   constructor(ward: Ward, bindings: Bindings, config: Config, log: Log) {
     this.#bindings = bindings;
@@ -36,7 +45,14 @@ export class Healers {
     this.#workers = Array.from(
       { length: config.healers },
       (_, i) =>
-        new Service(`healer ${i + 1}`, 200, log, async () => ((await this.round()) > 0 ? 0 : undefined)),
+        new Service(`healer ${i + 1}`, i === 0 ? lookMs : seldomMs, log, async () => {
+          if ((await this.round()) > 0) {
+            // There may be more than one worker can heal.
+            for (const [j, worker] of this.#workers.entries()) if (j !== i) worker.wake();
+            return 0;
+          }
+          return performance.now() - this.#gaveWayAt < soonForMs ? soonMs : undefined;
+        }),
     );
   }
 
@@ -109,6 +125,7 @@ export class Healers {
     try {
       const outcome = await healBatch(this.#ward, bound, size, this.#after(bound.name));
       const ms = performance.now() - started;
+      if (outcome.healed < outcome.claimed) this.#gaveWayAt = performance.now();
       if (outcome.collided) this.#sizes.set(bound.name, Math.max(1, Math.floor(size / 2)));
       else if (outcome.claimed >= size) {
         const fitting = Math.floor((size * targetMs) / Math.max(ms, 1));

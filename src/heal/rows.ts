@@ -27,8 +27,8 @@ function withKeys(table: Relation, key: readonly Column[]): string {
 export const among = ({ name, base }: Column): string => `t.${quote(name)} = any($1::text[]::${base}[])`;
 
 /**
- * Locks governed rows in key order and reads them; rows that somebody else holds are skipped. FOR NO KEY UPDATE lets
- * inserts of children pass; FOR UPDATE is for deletes and for changes of a unique column.
+ * Locks governed rows in key order and reads them; rows that somebody else holds are skipped or waited for. FOR NO KEY
+ * UPDATE lets inserts of children pass; FOR UPDATE (`strong`) is for deletes and for changes of a unique column.
  */
 export async function lockRows(
   tx: Tx,
@@ -37,14 +37,14 @@ export async function lockRows(
   columns: readonly Column[],
   where: string | undefined,
   keys: readonly Key[],
-  strong: boolean,
+  { strong, waits }: { readonly strong: boolean; readonly waits: boolean },
 ): Promise<Images> {
   const condition = where ? ` and (select (${where}\n) from (select t.*) ${quote(table.name)})` : '';
   const rows = await ask(
     tx,
     `select ${texts(key, columns)} ${withKeys(table, key)}${condition}
       order by ${key.map(({ name }) => `t.${quote(name)}`).join(', ')}
-        for ${strong ? 'update' : 'no key update'} of t skip locked`,
+        for ${strong ? 'update' : 'no key update'} of t${waits ? '' : ' skip locked'}`,
     keyColumns(key.length, keys),
   );
   return imagesOf(key, columns, rows);

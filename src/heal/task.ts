@@ -12,6 +12,8 @@ export interface Healing {
   readonly all: readonly Bound[];
   /** Runs reads on a connection that doesn't see this transaction's writes. */
   readonly outside: <T>(read: (tx: Tx) => Promise<T>) => Promise<T>;
+  /** Rows that somebody holds are waited for, as long as `lock_timeout` allows, while nothing else is held; else they are skipped. */
+  readonly patient: boolean;
   /** Passes between two steps while there is time left. @throws Slow */
   readonly hurry: () => Promise<void>;
   /** Entries so far; cut back when a savepoint is. */
