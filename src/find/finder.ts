@@ -25,7 +25,7 @@ export interface FinderParts {
 /** So many keys in one look, at most. */
 const most = 1_000;
 /** One round of looks should be over in so many milliseconds: what is left comes next. */
-const roundMs = 250;
+const roundMs = 60;
 
 /**
  * Takes suspects, those of each invariant oldest first, and looks: each is asked again once its change can be seen. A

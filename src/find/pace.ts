@@ -1,15 +1,15 @@
 import { Harm } from './harm.ts';
 
 /**
- * What looking may cost the service: a share of one connection's time, as large as can be without costing the application commits.
- * Multiplicative increase, and a steeper decrease.
+ * What looking may cost the service: a share of one connection's time, as large as can be without costing the application more than
+ * a few of its commits.
  */
 export class Pace {
   /** Of time, for all looks together. */
   #share = first;
   readonly #harm = new Harm();
   /** What rounds cost of late, chance evened out. */
-  #cost = 0;
+  #cost = tolerable / first;
   /** The server's clock less our own; ms. */
   #ahead = 0;
 
@@ -23,9 +23,10 @@ export class Pace {
     this.#harm.ended(now + this.#ahead);
     const harm = this.#harm.take();
     if (harm === undefined) return;
-    this.#cost = (this.#cost + harm) / 2;
-    this.#share =
-      this.#cost > tolerable ? Math.max(least, this.#share / 2) : Math.min(most, this.#share * 1.5);
+    this.#cost += (harm - this.#cost) / 4;
+    // Step by step: word comes the later, the less is looked at.
+    const share = tolerable / Math.max(this.#cost, tolerable);
+    this.#share = Math.min(most, Math.max(least, this.#share / 2, share));
   }
 
   /** A transaction committed; ms, the server's clock. */
@@ -51,8 +52,8 @@ export class Pace {
 const first = 0.4;
 const least = 0.05;
 const most = 0.45;
-/** Of commits. While rounds run, a server that has nothing to spare loses a third and more; one with half to spare a tenth. */
-const tolerable = 0.25;
+/** So much of the application's commits looking may cost: what a round costs while it runs, times the share of time that rounds run. */
+const tolerable = 0.06;
 const longest = 2_000;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;

@@ -100,7 +100,7 @@ export class Sweeper {
     this.#ranging = ranged !== undefined && !(this.#ranging && due);
     if (ranged && this.#ranging)
       return this.#duty.pauseAfter(await this.#range(ranged), ranged.table.oid, urgency);
-    if (!due) return 100;
+    if (!due) return 250;
     const { ms, done, tired } = await this.#chunk(due, lease);
     if (done || tired) this.#turn++;
     return this.#duty.pauseAfter(ms, due.table.oid);

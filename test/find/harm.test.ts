@@ -35,6 +35,9 @@ describe('what rounds cost the application', () => {
   test('the commits that are missing, where it has nothing to spare', () => {
     expect(harmOf(ms => (ms < 200 ? 0.2 : 0.6))).toBeCloseTo(2 / 3, 1);
   });
+  test('nothing, where what they delay is made good right after them', () => {
+    expect(harmOf(ms => (ms < 200 ? 0.5 : ms < 220 ? 1.6 : 0.6))).toBeCloseTo(0, 1);
+  });
   test('no word, where few commits were seen', () => {
     expect(harmOf(() => 0.01)).toBeUndefined();
   });

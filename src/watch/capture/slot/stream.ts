@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Position } from '../capture.ts';
 
@@ -31,6 +32,15 @@ const session = `set datestyle = 'ISO, MDY'; set intervalstyle = postgres; set e
 const beatMs = 1_000;
 /** How long what was acknowledged may wait for company. */
 const batchMs = 100;
+/**
+ * After a read so long nothing is read: each commit is sent by itself, and a process that wakes for each takes the cores from the
+ * application hundreds of times a second. What comes after silence is read at once.
+ */
+const breathMs = 10;
+/** An option of any stream, and so of a socket. */
+const unbuffered: object = { readableHighWaterMark: 1 };
+/** After so many bytes there is more than what has just been committed, and nothing is waited for. */
+const heap = 32_768;
 /** A server that says nothing for so long is gone. */
 const silenceMs = 60_000;
 
@@ -43,6 +53,9 @@ export class Stream {
   #confirmed: Position = 0n;
   #heardAt = 0;
   #paused = false;
+  /** Read since the last pause. */
+  #bytes = 0;
+  #breathing = false;
   #closed = false;
   #beat: NodeJS.Timeout | undefined;
   #batch: NodeJS.Timeout | undefined;
@@ -56,6 +69,8 @@ export class Stream {
       application_name: 'evenkeel',
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
+      // Nothing is taken ahead of its turn: while we pause, the system alone keeps what comes, and doesn't wake us.
+      stream: () => new Socket(unbuffered),
     };
     this.#client = new pg.Client(config);
     this.#wire = (this.#client as unknown as { connection: Wire }).connection;
@@ -94,7 +109,7 @@ export class Stream {
     running.catch(error => this.#fail(error));
     await Promise.race([started, running]);
     // After the parser, which hands over all that a chunk holds: one look at the sink for each chunk.
-    this.#wire.stream.on('data', () => this.#rest());
+    this.#wire.stream.on('data', (read: Buffer) => this.#rest(read.length));
     this.#heardAt = performance.now();
     this.#beat = setInterval(() => this.#tick(), beatMs);
   }
@@ -143,11 +158,27 @@ export class Stream {
     }
   }
 
-  #rest(): void {
+  /** Nothing is read until there is room; if there is, and little has come, for a moment. */
+  #rest(bytes: number): void {
     this.#heardAt = performance.now();
     if (this.#paused || this.#closed) return;
+    this.#bytes += bytes;
     const full = this.#listener?.full();
-    if (!full) return;
+    if (full) return this.#pause(full);
+    if (this.#breathing) return;
+    this.#breathing = true;
+    // Not before all is handed over that was read.
+    setImmediate(() => this.#breathe());
+  }
+
+  #breathe(): void {
+    this.#breathing = false;
+    const little = this.#bytes < heap;
+    this.#bytes = 0;
+    if (little && !this.#paused && !this.#closed) this.#pause(delay(breathMs));
+  }
+
+  #pause(until: Promise<void>): void {
     const { stream } = this.#wire;
     this.#paused = true;
     stream.pause();
@@ -156,7 +187,7 @@ export class Stream {
       this.#heardAt = performance.now();
       stream.resume();
     };
-    full.then(goOn, error => this.#fail(error));
+    until.then(goOn, error => this.#fail(error));
   }
 
   #tick(): void {
