@@ -19,7 +19,8 @@ import { benchSweep } from './sweep.ts';
 import { benchGrowth } from './tpcc/growth.ts';
 import { benchHealing } from './tpcc/healing.ts';
 import { benchThroughput } from './tpcc/throughput.ts';
-import { benchWeb } from './web.ts';
+import { benchWeb } from './web/pages.ts';
+import { benchViewers } from './web/viewers.ts';
 
 /** On the common server; each repeated `--rounds` times. */
 const staged =
@@ -72,6 +73,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   web: {
     says: 'each page of the dashboard over 10,000 open violations and 1,000,000 journal entries, until its last byte',
     run: staged(benchWeb),
+  },
+  viewers: {
+    says: 'fifty people before the dashboard while 300,000 order totals are healed, beside the same with nobody',
+    run: staged(benchViewers),
   },
   ...Object.fromEntries(
     [10, 50, 200, 1_000].map(rate => [

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readConfig } from '../src/config.ts';
-import { createLog } from '../src/log.ts';
-import { openWeb } from '../src/web/server.ts';
-import { customerSpent, loadOrders, orderTotal } from './orders.ts';
-import type { Row } from './report.ts';
-import { type Stage, median, parseAll } from './stage.ts';
+import { readConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { openWeb } from '../../src/web/server.ts';
+import { customerSpent, loadOrders, orderTotal } from '../orders.ts';
+import type { Row } from '../report.ts';
+import { type Stage, median, parseAll } from '../stage.ts';
 
 const open = 10_000;
 const entries = 1_000_000;
