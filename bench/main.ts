@@ -4,6 +4,7 @@ import { format, resolveConfig } from 'prettier';
 import { keepSmall } from '../src/memory.ts';
 import { benchBloat } from './bloat.ts';
 import { benchCheck } from './check.ts';
+import { benchDrill } from './drill.ts';
 import { benchHandover } from './celery/handover.ts';
 import { benchHeal } from './heal.ts';
 import { benchBurst } from './capture/burst.ts';
@@ -49,6 +50,10 @@ const benches: Record<string, { says: string; run: (options: Options) => Promise
   check: {
     says: '`evenkeel check`: 30 invariants of a dozen shapes over a generated schema of 100 tables',
     run: staged(benchCheck),
+  },
+  drill: {
+    says: '`evenkeel drill` on the schema and the invariants of the demo',
+    run: benchDrill,
   },
   bloat: {
     says: 'the same 1,000 rows broken and healed again and again (`--rounds 10`: a million heals)',

@@ -41,6 +41,8 @@ const aside = 2;
 const deciders = 2;
 /** An answer that doesn't come within this time never will. */
 const patienceMs = 15_000;
+/** Undoing many heals takes its time; what takes longer than this waits for somebody's lock. */
+const decisionMs = 60_000;
 /** More than that many at once are turned away. */
 const mostConnections = 1_000;
 /** Where it can't be served for now, it is tried again. */
@@ -58,7 +60,7 @@ export async function openWeb({ config, url, invariants, log, beside }: WebOptio
   const access = new Access(config, host);
   const pool = createPool(url, connections, patienceMs);
   const side = createPool(url, aside, patienceMs);
-  const deciding = createPool(url, deciders);
+  const deciding = createPool(url, deciders, decisionMs);
   const live = new Live(side);
   const ground = {
     pool: reading(pool),

@@ -138,7 +138,8 @@ function isDoubtful(
   // As where an alert says that no sweep was completed.
   return since(provedAt) > Math.max(600_000, 10 * (sweep.lastPassMs ?? 0), 10 * pause);
 }
-const lateMs = 60_000;
+/** Where changes are followed it is noted every second how far; then what was committed in this time may be wrong. */
+const lateMs = 5_000;
 
 const wrongOf = (one: Standing): number => one.open + one.approved + one.parked;
 
