@@ -138,8 +138,7 @@ async function work(
 ): Promise<Outcome> {
   const left = await budgetLeft(tx, bound);
   const results = new Map<string, Settled>(known);
-  if (left <= 0 && results.size < claimed.length)
-    throw new OverGuard(`its guard of ${bound.invariant.guard}/hour is used up`, 1);
+  if (left <= 0 && results.size < claimed.length) throw new OverGuard(usedUp(bound), 1);
   const keys = claimed.map(({ key }) => key);
   const restless = await oscillating(tx, bound, keys, ward.repeats);
   for (const [id, why] of restless)
@@ -154,9 +153,11 @@ async function work(
     if (ms < ward.lockedMs / 2) await tx.query(`set local statement_timeout = ${Math.ceil(ms)}`);
   };
   const healing: Healing = { tx, all: ward.all(), outside, patient, hurry, entries: [] };
-  const able = claimed
-    .filter(one => !known?.has(keyId(one.key)) && (one.state === 'approved' || !restless.has(keyId(one.key))))
-    .slice(0, left);
+  const able = claimed.filter(
+    one => !known?.has(keyId(one.key)) && (one.state === 'approved' || !restless.has(keyId(one.key))),
+  );
+  for (const { key } of able.splice(left))
+    results.set(keyId(key), { did: 'waits', why: usedUp(bound), ms: 500 });
   for (const part of partsOf(bound, able, given)) await without(healing, part, results);
 
   const written = rowsOf(healing.entries, bound.name);
@@ -183,6 +184,8 @@ async function work(
     upTo: (claimed.at(-1) as Claimed).dueAt,
   };
 }
+
+const usedUp = ({ invariant }: Bound): string => `its guard of ${invariant.guard}/hour is used up`;
 
 /** Where triggers or cascades write too, one by one: else nobody could tell whose effect a row is. */
 function partsOf(bound: Bound, able: readonly Claimed[], given: readonly Part[] | undefined): Part[] {
