@@ -53,7 +53,7 @@ const first = 0.4;
 const least = 0.05;
 const most = 0.45;
 /** So much of the application's commits looking may cost: what a round costs while it runs, times the share of time that rounds run. */
-const tolerable = 0.06;
+const tolerable = 0.09;
 const longest = 2_000;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;
