@@ -48,6 +48,8 @@ interface Reserved {
 const blockMs = 100;
 /** The next block is reserved so long before the last one ends, so that a busy machine loses none of a limit's time; ms. */
 const leadMs = 150;
+/** A refusal that says nothing holds this process up for so long, until the row says for how long; ms. */
+const chanceMs = 20;
 /** A timer that is so late was held up; ms. */
 const heldUpMs = 5;
 const leaseSeconds = 30;
@@ -153,7 +155,7 @@ export class Budget {
   async heard(told: Told, why: string): Promise<void> {
     const { refused, waitMs } = told;
     if (refused || waitMs !== undefined) {
-      this.block(waitMs ?? blockMs);
+      this.block(waitMs ?? chanceMs);
       const { rows } = await this.#pool.query<{ ms: number }>(
         'select evenkeel.limit_blocks($1, $2, $3, $4) as ms',
         [this.name, waitMs ?? null, why, refused],

@@ -3,7 +3,8 @@ import type { Page } from './page.ts';
 
 /**
  * Tells browsers that something changed; each then asks for its page again. One question a second for all of them, and none while
- * nobody looks. What they get is made once a second for all, too: fifty viewers cost what one does.
+ * nobody looks. What they get is made for all, once a second, or less often where that is dear: fifty viewers cost what one does, and all
+ * pages together a twentieth of one connection's time.
  */
 export class Live {
   readonly #pool: Pool;
@@ -13,7 +14,8 @@ export class Live {
   #asking: Promise<string> | undefined;
   #quiet = 0;
   #stopped = false;
-  readonly #pages = new Map<string, { at: number | undefined; readonly page: Promise<Drawn> }>();
+  readonly #pages = new Map<string, Kept>();
+  #toldAt = 0;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -34,20 +36,22 @@ export class Live {
     };
   }
 
-  /** A page as it was made less than a second ago, or anew. */
+  /** A page as it was made a moment ago, or anew. */
   page(key: string, make: () => Promise<Drawn>): Promise<Drawn> {
     const now = performance.now();
     const known = this.#pages.get(key);
-    const isFresh = ({ at }: { at: number | undefined }) => at === undefined || now - at < freshMs;
-    if (known && isFresh(known)) return known.page;
-    for (const [other, one] of this.#pages) if (!isFresh(one)) this.#pages.delete(other);
-    const page = make();
     // While it is being made nobody else begins to.
-    const one: { at: number | undefined; page: Promise<Drawn> } = { at: undefined, page };
+    if (known && now < known.until) return known.page;
+    for (const [other, one] of this.#pages) if (now >= one.until) this.#pages.delete(other);
+    const one: Kept = { page: make(), until: Number.POSITIVE_INFINITY, keepMs: 0 };
     this.#pages.set(key, one);
-    const made = () => (one.at = now);
-    page.then(made, made);
-    return page;
+    const made = () => {
+      const tookMs = performance.now() - now;
+      one.keepMs = Math.min(stalestMs, Math.max(freshMs, tookMs * dearness * this.#pages.size));
+      one.until = now + one.keepMs;
+    };
+    one.page.then(made, made);
+    return one.page;
   }
 
   /** Somebody decided something: what comes next shows it. */
@@ -83,14 +87,29 @@ export class Live {
     const now = await Promise.race([this.#asking, late]);
     if (this.#viewers.size === 0) return;
     this.#quiet++;
+    // Nobody asks in vain for what is shown a while longer.
+    const early = performance.now() - this.#toldAt < this.#longestMs;
     // Times go on while nothing happens.
-    if (now !== this.#last || this.#quiet >= 5) {
+    if (!early && (now !== this.#last || this.#quiet >= 5)) {
       this.#quiet = 0;
+      this.#last = now;
+      this.#toldAt = performance.now();
       for (const viewer of this.#viewers) viewer('changed');
     } else for (const viewer of this.#viewers) viewer('ping');
-    this.#last = now;
     this.#schedule();
   }
+
+  /** How long the dearest page is shown; ms. */
+  get #longestMs(): number {
+    return Math.max(0, ...[...this.#pages.values()].map(({ keepMs }) => keepMs));
+  }
+}
+
+interface Kept {
+  readonly page: Promise<Drawn>;
+  /** Shown until then; ms, this process's own clock. */
+  until: number;
+  keepMs: number;
 }
 
 export interface Drawn {
@@ -104,11 +123,17 @@ export type Event = 'changed' | 'ping' | 'end';
 const everyMs = 1_000;
 const lateMs = 3_000;
 const freshMs = 900;
+/** What takes one moment to make is shown for so many. */
+const dearness = 20;
+/** However dear it is; ms. */
+const stalestMs = 10_000;
 const mostViewers = 500;
 
 const fingerprint = `
   select concat_ws(' ', (select max(id) from evenkeel.entry), (select max(id) from evenkeel.decision),
-    (select concat(max(id), '/', count(*), '/', count(*) filter (where state = 'open')) from evenkeel.violation),
+    (select max(id) from evenkeel.violation),
+    (select concat(sum(opened), '/', sum(cleared), '/', sum(healed)) from evenkeel.pulse
+      where minute > clock_timestamp() - interval '2 minutes'),
     (select concat(sum(hashtext(concat(hash, retired_at, held_at, failed_at, passes, pass_rows)))) from evenkeel.invariant),
     (select count(*) from evenkeel.process where heartbeat_at > clock_timestamp() - interval '10 seconds'),
     (select pulled_at from evenkeel.brake)) as now`;
