@@ -69,8 +69,8 @@ interface Injected {
   readonly subject: readonly number[];
 }
 
-/** Milliseconds between two faults. */
-const pause = 50;
+/** One fault for so many transactions, whatever the machine can do. */
+const every = 30;
 
 export async function benchHealing(options: Options): Promise<Report> {
   const { seconds, clients, warehouses, pgBin } = options;
@@ -117,7 +117,11 @@ async function beside<T>(ground: Ground, warehouses: number, work: (plot: Plot) 
 }
 
 /** One fault after another, each a transaction of its own, for as long as the load runs. */
-async function injectUnder({ pool, url, scale }: Plot, run: Run): Promise<Injected[]> {
+async function injectUnder(
+  { pool, url, scale }: Plot,
+  run: Run & { readonly rate: number },
+): Promise<Injected[]> {
+  const { rate } = run;
   await startMix(url, scale, { ...run, for: { seconds: 5 } }).done;
   const { done } = startMix(url, scale, run);
   const injected: Injected[] = [];
@@ -132,7 +136,7 @@ async function injectUnder({ pool, url, scale }: Plot, run: Run): Promise<Inject
     );
     // The line that was to be lost may have been.
     if (rows[0]) injected.push({ kind, ...rows[0] });
-    if (await Promise.race([delay(pause, false), over])) return injected;
+    if (await Promise.race([delay((1_000 * every) / rate, false), over])) return injected;
   }
 }
 

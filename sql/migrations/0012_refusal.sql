@@ -1,6 +1,7 @@
 -- A refusal by chance (the first for long, or one of few) costs 20 ms, no longer 50: each took half a hundredth of ten seconds of a limit.
--- Without waiting for the disk: everybody hears of it as soon as it is decided, and a refusal that a crash forgets comes again. One that is chance leaves the rate where it was. Where the upstream says its rate, refusals count too, once they are more than
--- one of fifty: below that they are requests that came late.
+-- Several cost what the upstream has shown to allow, and no longer a tenth at least: requests that came late are no lower limit.
+-- Without waiting for the disk: everybody hears of it as soon as it is decided, and a refusal that a crash forgets comes again. One that is
+-- chance leaves the rate where it was. Where the upstream says its rate, refusals count too, once they are more than one of fifty.
 create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
   language plpgsql as $$
 declare
@@ -16,9 +17,10 @@ begin
   if not found then raise exception 'there is no limit %', of using errcode = 'P0002'; end if;
   now := clock_timestamp();
   force := evenkeel.rate_in_force(l);
-  -- What went through in the second before: where the limit is far lower, that is it.
-  select coalesce(nullif(sum(s.used - s.refused), 0), force) into let_through from evenkeel.rate_second s
-   where s.rate_limit = of and s.second = date_trunc('second', now) - interval '1 second';
+  -- What went through in a second in which it refused is about what it allows. The most of them, for whoever waits out a refusal
+  -- sends less.
+  select nullif(greatest(max(s.used - s.refused), 0), 0) into let_through from evenkeel.rate_second s
+   where s.rate_limit = of and s.refused > 0 and s.second between now - interval '6 seconds' and date_trunc('second', now) - interval '1 second';
   chance := l.refused_at is null or l.refused_at < now - interval '10 seconds' or (
     select sum(s.refused) + 1 <= case when l.told_rate is null then 0.005 else 0.02 end * sum(s.used) from evenkeel.rate_second s
      where s.rate_limit = of and s.second > now - interval '10 seconds');
@@ -33,7 +35,7 @@ begin
            -- Several refusals of one moment are one sign.
            in_a_row = l.in_a_row + case when l.refused_at > now - interval '100 milliseconds' then 0 else 1 end,
            found_rate = case when chance or l.refused_at > now - interval '1 second' then case when l.found_rate < force then force else l.found_rate end
-                             else greatest(l.rate / 1000, force * greatest(0.5, least(0.9, let_through / force))) end
+                             else greatest(l.rate / 1000, force * greatest(0.7, least(0.98, coalesce(let_through / force, 0.9)))) end
      where name = of;
   end if;
   perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);
