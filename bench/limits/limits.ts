@@ -38,7 +38,7 @@ const arms: readonly Arm[] = [
   { what: 'p-queue, strict, a quarter each', file: 'peers/p-queue.js', configured: 1, warmMs: 1_500 },
   { what: 'p-throttle, strict, a quarter each', file: 'peers/p-throttle.js', configured: 1, warmMs: 1_500 },
   {
-    what: 'Celery, rate_limit, threads, a quarter each',
+    what: 'Celery, rate_limit, a quarter each',
     file: '',
     configured: 1,
     warmMs: 1_500,
