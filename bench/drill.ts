@@ -5,8 +5,7 @@ import type { Drilled } from '../src/drill/report.ts';
 import type { Options } from './options.ts';
 import type { Report } from './report.ts';
 import { median } from './stage.ts';
-
-const root = new URL('../../', import.meta.url);
+import { root } from './tpcc/place.ts';
 
 /** `evenkeel drill` as a user runs it, on the demo's schema and invariants, with a server of its own. */
 export async function benchDrill({ rounds }: Options): Promise<Report> {
@@ -28,8 +27,7 @@ export async function benchDrill({ rounds }: Options): Promise<Report> {
   }
   const sum = (of: (one: Drilled) => number) => invariants.reduce((n, one) => n + of(one), 0);
   const all = invariants.flatMap(({ corruptions }) => corruptions);
-  const share = (is: boolean | null, of: (one: (typeof all)[number]) => boolean | null) =>
-    all.filter(one => of(one) === is).length;
+  const count = (healed: boolean) => all.filter(one => one.healed === healed).length;
   return {
     how: `median of ${rounds}, Postgres 18 (embedded)`,
     rows: [
@@ -37,7 +35,7 @@ export async function benchDrill({ rounds }: Options): Promise<Report> {
       { what: 'invariants · corruptions', value: `${invariants.length} · ${all.length}` },
       {
         what: 'healed · not healed',
-        value: `${share(true, one => one.healed)} · ${share(false, one => one.healed)}`,
+        value: `${count(true)} · ${count(false)}`,
       },
       {
         what: 'mutants told apart · made',

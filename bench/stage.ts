@@ -5,6 +5,7 @@ import type { Invariant } from '../src/declare/invariant.ts';
 import { parse } from '../src/declare/parse.ts';
 import { createEngine } from '../src/engine.ts';
 import { createLog } from '../src/log.ts';
+import { type Web, openWeb } from '../src/web/server.ts';
 
 /** A real server for a benchmark, durable as in production (fsync on), and Evenkeel on it. */
 export interface Stage {
@@ -17,6 +18,8 @@ export interface Stage {
     files: Readonly<Record<string, string>>,
     env?: Readonly<Record<string, string>>,
   ): ReturnType<typeof createEngine>;
+  /** The dashboard of these, served by this process. */
+  web(files: Readonly<Record<string, string>>): Promise<Web>;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,14 @@ export async function openStage(): Promise<Stage> {
     engine: (files, env = {}) => {
       const config = readConfig({ DATABASE_URL: server.url, EVENKEEL_LOG: 'quiet', ...env });
       return createEngine(config, server.url, parseAll(files), createLog('quiet'));
+    },
+    web: files => {
+      const config = readConfig({
+        DATABASE_URL: server.url,
+        EVENKEEL_LOG: 'quiet',
+        EVENKEEL_WEB: '127.0.0.1:0',
+      });
+      return openWeb({ config, url: server.url, invariants: parseAll(files), log: createLog('quiet') });
     },
     close: async () => {
       await pool.end();

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
-import { openWeb } from '../../src/web/server.ts';
 import { customerSpent, loadOrders, orderTotal } from '../orders.ts';
 import type { Row } from '../report.ts';
-import { type Stage, median, parseAll } from '../stage.ts';
+import { type Stage, median } from '../stage.ts';
 
 const open = 10_000;
 const entries = 1_000_000;
@@ -15,8 +12,7 @@ export async function benchWeb(stage: Stage, rounds: number): Promise<Row[]> {
   await loadOrders(stage, 50_000);
   await (await stage.engine(files)).once();
   await fill(stage);
-  const config = readConfig({ DATABASE_URL: stage.url, EVENKEEL_LOG: 'quiet', EVENKEEL_WEB: '127.0.0.1:0' });
-  const web = await openWeb({ config, url: stage.url, invariants: parseAll(files), log: createLog('quiet') });
+  const web = await stage.web(files);
   const [entry] = await stage.sql(
     'select max(id) as id, (select max(id) from evenkeel.violation) as violation from evenkeel.entry',
   );
@@ -33,7 +29,7 @@ export async function benchWeb(stage: Stage, rounds: number): Promise<Row[]> {
     'journal, of a key': '/journal?key=777',
     'journal, since a minute': '/journal?since=1m',
     'journal, of a table without any': '/journal?table=lines&since=3d',
-    "a row's story": '/row?table=public.orders&key=777',
+    "a row's story": `/row?entry=${entry?.['id']}`,
     causes: '/causes',
     limits: '/limits',
     metrics: '/metrics',

@@ -1,10 +1,7 @@
-import { readConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
-import { openWeb } from '../../src/web/server.ts';
 import { customerLarge, loadOrders, orderTotal } from '../orders.ts';
 import { asked, end, forked, said } from '../limits/process.ts';
 import type { Row } from '../report.ts';
-import { type Stage, median, parseAll } from '../stage.ts';
+import { type Stage, median } from '../stage.ts';
 import type { Looked, Looking } from './viewer.ts';
 
 const rows = 300_000;
@@ -17,19 +14,13 @@ const viewers = 50;
 export async function benchViewers(stage: Stage, rounds: number): Promise<Row[]> {
   const files = { 'order-total': orderTotal, 'customer-large': customerLarge };
   await loadOrders(stage, rows);
-  const config = readConfig({ DATABASE_URL: stage.url, EVENKEEL_LOG: 'quiet', EVENKEEL_WEB: '127.0.0.1:0' });
   const healed: { alone: number[]; watched: number[] } = { alone: [], watched: [] };
   const looked: Looked[] = [];
   const run = async (count: number): Promise<number> => {
     await stage.sql('update orders set total = total + 1');
     await stage.sql('vacuum analyze orders');
     const engine = await stage.engine(files);
-    const web = await openWeb({
-      config,
-      url: stage.url,
-      invariants: parseAll(files),
-      log: createLog('quiet'),
-    });
+    const web = await stage.web(files);
     const looking: Looking = { url: web.url ?? '', viewers: count };
     const child = forked(new URL('viewer.js', import.meta.url).href, looking);
     await said(child);
