@@ -85,6 +85,8 @@ async function serve(home: Home): Promise<Embedded> {
     },
     stop: () => (ended ??= shutDown(server).then(() => home.watchdog.end())),
     kill: async () => {
+      // Stopped first: one that it forks between our look and its death would be nobody's.
+      server.kill('SIGSTOP');
       const orphans = await childrenOf(server.pid);
       server.kill('SIGKILL');
       // A busy backend notices the death of the postmaster late, and would hold the shared memory until then.

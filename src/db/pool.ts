@@ -51,8 +51,9 @@ export function createPool(url: string, max: number, patienceMs?: number): Pool 
     keepAlive: true,
     ...(patienceMs === undefined ? {} : { query_timeout: patienceMs }),
   });
-  // An idle connection that dies is replaced at the next use; without a listener it would end the process.
+  // A connection that dies is replaced at the next use; whether idle or lent, without a listener it would end the process.
   pool.on('error', () => {});
+  pool.on('connect', client => client.on('error', () => {}));
   return pool;
 }
 
@@ -65,10 +66,6 @@ export function createPool(url: string, max: number, patienceMs?: number): Pool 
 export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) => Promise<T>): Promise<T> {
   const tx = await pool.connect();
   let broken: Error | undefined;
-  tx.on('error', mark);
-  function mark(error: Error) {
-    broken = error;
-  }
   try {
     if (limits.prepared && !forgetful.has(pool) && (await leadsToServer(tx))) preparing.add(tx);
     await tx.query(opening(limits, preparing.has(tx)));
@@ -76,7 +73,7 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
     await tx.query('commit');
     return result;
   } catch (error) {
-    await tx.query('rollback').catch(mark);
+    await tx.query('rollback').catch((failed: Error) => (broken = failed));
     if (preparing.has(tx) && unprepared.has(sqlState(error) ?? '')) {
       forgetful.add(pool);
       broken ??= error as Error;
@@ -84,7 +81,6 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
     throw error;
   } finally {
     preparing.delete(tx);
-    tx.off('error', mark);
     tx.release(broken);
   }
 }

@@ -59,6 +59,7 @@ async function adopt(
   const fresh = bounds.filter(bound => inForce.get(bound.name) !== bound.hash);
   if (fresh.length === 0) return;
   const tx = await pool.connect();
+  let broken: Error | undefined;
   try {
     await tx.query(`begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(4526, 0)`);
     await tx.query(query('adopt'), [
@@ -66,10 +67,10 @@ async function adopt(
     ]);
     await tx.query('commit');
   } catch (error) {
-    await tx.query('rollback').catch(() => {});
+    await tx.query('rollback').catch((failed: Error) => (broken = failed));
     throw error;
   } finally {
-    tx.release();
+    tx.release(broken);
   }
 }
 

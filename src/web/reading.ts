@@ -9,8 +9,6 @@ export function reading(pool: Pool, mostMs = 5_000): Pool {
   const query = async (text: string, values?: unknown[]) => {
     const client = await pool.connect();
     let broken: Error | boolean = false;
-    const mark = (error: Error) => (broken = error);
-    client.on('error', mark);
     try {
       await client.query(`begin read only; set local statement_timeout = ${mostMs}`);
       const result = await client.query(text, values);
@@ -19,10 +17,9 @@ export function reading(pool: Pool, mostMs = 5_000): Pool {
     } catch (error) {
       // A connection that gave no answer has to be closed: the next one to use it would wait behind.
       if ((error as { code?: unknown }).code === undefined) broken = true;
-      else await client.query('rollback').catch(mark);
+      else await client.query('rollback').catch((failed: Error) => (broken = failed));
       throw error;
     } finally {
-      client.off('error', mark);
       client.release(broken);
     }
   };

@@ -67,7 +67,7 @@ test('waits for a database that is down, says so once, and goes on by itself', a
   await cluster.kill();
   await cluster.restart();
   up.process.kill('SIGTERM');
-  expect(await up.ended).toBe(0);
+  expect(await up.ended, up.stderr()).toBe(0);
 });
 
 test('a database that is down can be waited for no longer', async () => {

@@ -75,9 +75,11 @@ const catalog = (db: FreshDatabase) =>
       union all select 'slot', slot_name, '' from pg_replication_slots where database = current_database())
     select * from all_of order by kind, id`);
 
+/** Of sessions: a vacuum of the server's own may be at work too. */
 const locks = (db: FreshDatabase) =>
-  db.sql(`select mode, relation::regclass::text as on, locktype from pg_locks
-    where database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid()`);
+  db.sql(`select mode, relation::regclass::text as on, locktype from pg_locks left join pg_stat_activity using (pid)
+    where database = (select oid from pg_database where datname = current_database())
+      and pid is distinct from pg_backend_pid() and backend_type is distinct from 'autovacuum worker'`);
 
 /** Runs until it has healed something, and until its sessions have ended. */
 async function runOnce(db: FreshDatabase, capture: string): Promise<void> {
