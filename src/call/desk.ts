@@ -171,9 +171,7 @@ export class Desk {
     const stopped = this.#stopping && ended.did === 'failed' && errand.signal.aborted;
     const all = concluded(leased, stopped ? { did: 'refused', why: 'Evenkeel stopped', ms: 0 } : ended);
     this.#ended.set(bound, [...(this.#ended.get(bound) ?? []), ...all]);
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
     await this.#writing;
     this.#runs.delete(errand);
     // Leased in blocks: one look for each that ended would be many.
@@ -182,12 +180,15 @@ export class Desk {
 
   /** Writes down what has ended, one batch after another: while one is written, the next gathers. */
   async #write(): Promise<void> {
-    for (;;) {
-      const [next] = this.#ended;
-      if (!next) return;
-      const [bound, all] = next;
-      this.#ended.delete(bound);
-      await this.#settle(bound, all);
+    try {
+      for (let [next] = this.#ended; next; [next] = this.#ended) {
+        const [bound, all] = next;
+        this.#ended.delete(bound);
+        await this.#settle(bound, all);
+      }
+    } finally {
+      // In the moment in which there was no more: what ends a moment later would be waited for, and never written.
+      this.#writing = undefined;
     }
   }
 

@@ -71,8 +71,9 @@ export class Finder {
     try {
       const limits = { statement: limitMs, idle: 5_000, prepared: true, schemas: first.bound.schemas };
       await transaction(pool, limits, async tx => {
-        const { visible, listed, clock } = await snapshotOf(tx);
-        this.#pace.began(began, performance.now(), clock);
+        const seen = await snapshotOf(tx);
+        const { visible, listed } = seen;
+        this.#pace.began(began, performance.now(), seen);
         for (const watch of watches) {
           round.now = watch;
           this.#turns.set(watch.bound.name, ++this.#looks);

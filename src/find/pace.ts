@@ -1,21 +1,27 @@
+import { Crowd } from './crowd.ts';
 import { Harm } from './harm.ts';
 
 /**
  * What looking may cost the service: a share of one connection's time, as large as can be without costing the application more than
- * a few of its commits.
+ * a few of its commits, the fewer the less it has to spare.
  */
 export class Pace {
   /** Of time, for all looks together. */
   #share = first;
   readonly #harm = new Harm();
+  readonly #crowd = new Crowd();
   /** What rounds cost of late, chance evened out. */
   #cost = tolerable / first;
   /** The server's clock less our own; ms. */
   #ahead = 0;
 
-  /** A round began at `began`; it is `now` by our own clock, and `clock` by the server's; ms. */
-  began(began: number, now: number, clock: number): void {
+  /**
+   * A round began at `began`; it is `now` by our own clock, and `clock` by the server's; ms. So many transactions that write were in
+   * progress.
+   */
+  began(began: number, now: number, { clock, running }: { clock: number; running: number }): void {
     this.#ahead = clock - now;
+    this.#crowd.saw(running);
     this.#harm.began(began + this.#ahead);
   }
 
@@ -25,7 +31,8 @@ export class Pace {
     if (harm === undefined) return;
     this.#cost += (harm - this.#cost) / 4;
     // Step by step: word comes the later, the less is looked at.
-    const share = tolerable / Math.max(this.#cost, tolerable);
+    const may = tolerable * (1 - this.#crowd.full);
+    const share = this.#cost > may ? may / this.#cost : 1;
     this.#share = Math.min(most, Math.max(least, this.#share / 2, share));
   }
 
@@ -52,8 +59,8 @@ export class Pace {
 const first = 0.4;
 const least = 0.05;
 const most = 0.45;
-/** So much of the application's commits looking may cost: what a round costs while it runs, times the share of time that rounds run. */
-const tolerable = 0.09;
+/** So much of the commits of an application with much to spare: what a round costs while it runs, times the share of time that rounds run. */
+const tolerable = 0.11;
 const longest = 2_000;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;

@@ -8,6 +8,8 @@ export interface Seen {
   readonly listed: ReadonlySet<string>;
   /** The server's; ms. */
   readonly clock: number;
+  /** So many transactions that write are in progress. */
+  readonly running: number;
 }
 
 /**
@@ -21,5 +23,10 @@ export async function snapshotOf(tx: Tx): Promise<Seen> {
                       or exists (select from evenkeel.leave l where l.invariant = i.name)) as listed`,
   );
   const { snapshot = '', clock = '', listed = [] } = rows[0] ?? {};
-  return { visible: visibleIn(snapshot), listed: new Set(listed), clock: Number(clock) };
+  const running =
+    snapshot
+      .split(':')[2]
+      ?.split(',')
+      .filter(xid => xid !== '').length ?? 0;
+  return { visible: visibleIn(snapshot), listed: new Set(listed), clock: Number(clock), running };
 }

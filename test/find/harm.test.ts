@@ -75,7 +75,7 @@ test('pauses grow while rounds cost commits, and shrink when they no longer do',
   const pace = new Pace();
   const ahead = 1_800_000_000_000;
   const server = {
-    began: (at: number) => pace.began(at, at, ahead + at),
+    began: (at: number) => pace.began(at, at, { clock: ahead + at, running: 0 }),
     ended: (at: number) => pace.ended(at),
     committed: (at: number) => pace.committed(ahead + at),
   };
@@ -86,9 +86,26 @@ test('pauses grow while rounds cost commits, and shrink when they no longer do',
   };
   const roomy = after(30, () => 0.6);
   const tight = after(30, ms => (ms < 200 ? 0.2 : 0.6));
-  expect(tight).toBeGreaterThan(5 * roomy);
+  expect(tight).toBeGreaterThan(4 * roomy);
   expect(after(60, () => 0.6)).toBe(roomy);
   expect(pace.pauseAfter(1, 0)).toBe(40);
+});
+
+test('where clients wait for each other all the time, rounds may cost less', () => {
+  const paused = (running: () => number) => {
+    const pace = new Pace();
+    const server = {
+      began: (at: number) => pace.began(at, at, { clock: at, running: running() }),
+      ended: (at: number) => pace.ended(at),
+      committed: (at: number) => pace.committed(at),
+    };
+    for (let second = 0; second < 60; second++) live(server, second, ms => (ms < 200 ? 0.4 : 0.6));
+    return pace.pauseAfter(100, 0);
+  };
+  let i = 0;
+  const open = paused(() => (i++ % 8 === 0 ? 6 : 0));
+  const closed = paused(() => 5 + (i++ % 4));
+  expect(closed).toBeGreaterThan(1.5 * open);
 });
 
 test('whoever falls behind gets more of the time, whatever it costs', () => {

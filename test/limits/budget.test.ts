@@ -224,7 +224,9 @@ test('a refusal stops everybody, costs a tenth once, and is waited out twice as 
   expect(await force()).toBe(100);
   // What was let through in the second before counts, and there may have been a turn of the second.
   await db.sql(`update evenkeel.rate_second set second = second - interval '3 seconds'`);
-  await db.sql(`update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds', in_a_row = 3`);
+  await db.sql(
+    `update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds', refused_from = refused_from - interval '2 seconds', in_a_row = 3`,
+  );
   const [{ ms }] = await db.sql(`select evenkeel.limit_blocks('api', null, '429', true) as ms`);
   expect(ms).toBe(1600);
   expect(await force()).toBeGreaterThanOrEqual(90);
@@ -244,11 +246,11 @@ test('one refusal of two hundred is chance; of fewer it is a sign', async () => 
   await budgetOn(db);
   const again = async (used: number) => {
     await db.sql(
-      `update evenkeel.rate_limit set refused_at = clock_timestamp() - interval '5 seconds', found_rate = null, in_a_row = 0`,
+      `update evenkeel.rate_limit set refused_at = clock_timestamp() - interval '5 seconds', refused_from = null, found_rate = null, in_a_row = 0`,
     );
     await db.sql('delete from evenkeel.rate_second');
     await db.sql(
-      `insert into evenkeel.rate_second values ('api', date_trunc('second', clock_timestamp()), $1)`,
+      `insert into evenkeel.rate_second values ('api', date_trunc('second', clock_timestamp()) - interval '4 seconds', $1)`,
       [used],
     );
     const [{ ms }] = await db.sql(`select evenkeel.limit_blocks('api', null, '429', true) as ms`);
@@ -257,6 +259,41 @@ test('one refusal of two hundred is chance; of fewer it is a sign', async () => 
   };
   expect(await again(200)).toEqual([20, null]);
   expect(await again(190)).toEqual([200, 90]);
+});
+
+test('several refusals cost as much as to send what went through in the second before the first', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db);
+  const found = async () => (await db.sql('select found_rate as found from evenkeel.rate_limit'))[0].found;
+  const refusedAfter = (interval: string) =>
+    db.sql(
+      `update evenkeel.rate_limit set refused_at = refused_at - $1::interval, blocked_until = blocked_until - $1::interval, refused_from = refused_from - $1::interval`,
+      [interval],
+    );
+  const refuse = () => db.sql(`select evenkeel.limit_blocks('api', null, '429', true)`);
+  // So many went through, of which 70 were due in any second; nothing is due later.
+  await db.sql(`insert into evenkeel.rate_second
+    select 'api', date_trunc('second', clock_timestamp()) - make_interval(secs => s),
+           case when s = 0 then 71 * extract(epoch from clock_timestamp() - date_trunc('second', clock_timestamp())) else 71 end
+      from generate_series(0, 2) s`);
+  await refuse();
+  expect(await found()).toBeNull();
+  // Within the same second it is the same sign.
+  await refusedAfter('0.5 seconds');
+  await refuse();
+  expect(await found()).toBeNull();
+  await refusedAfter('0.6 seconds');
+  await refuse();
+  expect(await found()).toBeGreaterThan(68);
+  expect(await found()).toBeLessThan(72);
+  // What comes within a second of that was sent before; then it is a sign again, of which only is known that it is too much.
+  const first = await found();
+  await refusedAfter('0.5 seconds');
+  await refuse();
+  expect(await found()).toBeCloseTo(first, 0);
+  await refusedAfter('0.6 seconds');
+  await refuse();
+  expect(await found()).toBeLessThan(0.92 * first);
 });
 
 test('what was reserved before a refusal is not sent after it', async () => {
@@ -388,7 +425,9 @@ test('an upstream that keeps less than it says: what it refuses counts, until it
   const quota = { units: 1_000, windowMs: 1_000 };
   await budget.heard({ refused: false, quota }, '200');
   await budget.heard({ refused: true, quota }, '429');
-  await db.sql(`update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds'`);
+  await db.sql(
+    `update evenkeel.rate_limit set refused_at = refused_at - interval '2 seconds', refused_from = refused_from - interval '2 seconds'`,
+  );
   await budget.heard({ refused: true, quota }, '429');
   const { force, told } = await rates(db);
   expect(told).toBe(1000);

@@ -1,0 +1,119 @@
+-- What a limit is found to be: what went through in the second before it first refused. Whole seconds of the clock in which it refused,
+-- as before, hold the waits that its refusals brought, and so said far too little: twice three tenths were taken where a third was too much.
+
+-- As before, and units count towards the second in which they are due.
+create or replace function evenkeel.reserve(of text, wanted int, weight double precision, by uuid, lease_s int,
+    out slots int, out first_ms double precision, out gap_ms double precision, out wait_ms double precision, out leases bigint[])
+  language plpgsql as $$
+declare
+  l evenkeel.rate_limit;
+  now timestamptz;
+  rate double precision;
+  start timestamptz;
+  free int;
+  early int;
+  ahead constant interval := '1 second';
+begin
+  -- A reservation that a crash forgets is made good by a second's pause.
+  perform set_config('synchronous_commit', 'off', true);
+  select * into l from evenkeel.rate_limit where name = of for update;
+  if not found then raise exception 'there is no limit %', of using errcode = 'P0002'; end if;
+  now := clock_timestamp();
+  if l.reserved_at > now then
+    -- The clock stepped back: what it had counted towards goes with it.
+    l.tat := l.tat - (l.reserved_at - now);
+    l.blocked_until := l.blocked_until - (l.reserved_at - now);
+  end if;
+  if l.server_start <> pg_postmaster_start_time() then l.tat := greatest(l.tat, l.server_start, now + ahead); end if;
+  rate := 0.985 * evenkeel.rate_in_force(l);
+  start := greatest(l.tat, now - make_interval(secs => greatest(0, l.burst - weight) / rate), l.blocked_until);
+  slots := 0;
+  gap_ms := 1000 * weight / rate;
+  leases := '{}';
+  if start > now + ahead then
+    wait_ms := 1000 * extract(epoch from start - now - ahead);
+  else
+    slots := least(wanted, 1 + floor(least(1e6, extract(epoch from now + ahead - start) * rate / weight))::int);
+    if l.concurrency is not null and by is not null then
+      select greatest(0, l.concurrency - count(*)) into free from evenkeel.rate_lease
+       where rate_limit = of and expires_at > now;
+      slots := least(slots, free);
+      if slots = 0 then wait_ms := 20; end if;
+      with taken as (insert into evenkeel.rate_lease (rate_limit, holder, expires_at)
+        select of, by, now + make_interval(secs => lease_s) from generate_series(1, slots) returning id)
+      select coalesce(array_agg(id), '{}') into leases from taken;
+    end if;
+    if slots > 0 then
+      first_ms := greatest(0, 1000 * extract(epoch from start - now));
+      l.tat := greatest(start, l.tat)
+        + make_interval(secs => least(slots * weight / rate, greatest(3600, slots * weight / (0.985 * l.rate))));
+      start := greatest(start, now);
+      early := least(slots, ceil(extract(epoch from date_trunc('second', start) + interval '1 second' - start) * rate / weight));
+      insert into evenkeel.rate_second as s values (of, date_trunc('second', start), early * weight)
+        on conflict (rate_limit, second) do update set used = s.used + excluded.used;
+      if early < slots then
+        insert into evenkeel.rate_second as s values (of, date_trunc('second', start) + interval '1 second', (slots - early) * weight)
+          on conflict (rate_limit, second) do update set used = s.used + excluded.used;
+      end if;
+    end if;
+  end if;
+  update evenkeel.rate_limit set tat = l.tat, blocked_until = l.blocked_until, reserved_at = now,
+    server_start = pg_postmaster_start_time() where name = of;
+end $$;
+
+alter table evenkeel.rate_limit
+  add column refused_from timestamptz,      -- the first refusal of the last second in which it refused
+  add column let_through double precision;  -- units that it took within the second before that, where nobody had to wait; null: not known
+
+create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
+  language plpgsql as $$
+declare
+  l evenkeel.rate_limit;
+  wait double precision;
+  now timestamptz;
+  this_second timestamptz;
+  few boolean;
+  first boolean;
+  cuts boolean;
+  force double precision;
+begin
+  -- Without waiting for the disk: everybody hears of it as soon as it is decided, and a refusal that a crash forgets comes again.
+  perform set_config('synchronous_commit', 'off', true);
+  select * into l from evenkeel.rate_limit where name = of for update;
+  if not found then raise exception 'there is no limit %', of using errcode = 'P0002'; end if;
+  now := clock_timestamp();
+  this_second := date_trunc('second', now);
+  force := evenkeel.rate_in_force(l);
+  -- What comes within a second of the first was sent because of the same: requests that were held up, and sent together.
+  first := not coalesce(l.refused_from between now - interval '1 second' and now, false);
+  if refused and first and not coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '1 second', false) then
+    -- Nobody waited: the parts of two seconds of the clock, less this one and what is due later in its second.
+    select nullif(greatest(sum((s.used - s.refused) * case when s.second = this_second then 1 else 1 - extract(epoch from now - this_second) end)
+                       - 1 - 0.985 * force * greatest(0, extract(epoch from least(l.tat, this_second + interval '1 second') - now)), 0), 0)
+      into l.let_through from evenkeel.rate_second s
+     where s.rate_limit = of and s.second in (this_second, this_second - interval '1 second');
+  end if;
+  -- Few refusals are chance: requests that came late. Where the upstream says its rate, those count too, once they are more than one of fifty.
+  select coalesce(sum(s.refused), 0) + 1 <= case when l.told_rate is null then 0.005 else 0.02 end * sum(s.used) into few
+    from evenkeel.rate_second s where s.rate_limit = of and s.second > now - interval '10 seconds';
+  few := coalesce(few, false);
+  cuts := first and not few and coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '10 seconds', false);
+  wait := least(3600000, greatest(0, coalesce(ms, case when few or first and not cuts then 20 else least(60000, 200 * 2 ^ least(l.in_a_row, 20)) end)));
+  update evenkeel.rate_limit
+     set blocked_until = greatest(l.blocked_until, now + make_interval(secs => wait / 1000)), blocked_why = why where name = of;
+  if refused then
+    insert into evenkeel.rate_second as s values (of, this_second, 0, 1)
+      on conflict (rate_limit, second) do update set refused = s.refused + 1;
+    update evenkeel.rate_limit
+       set refusals = l.refusals + 1, refused_at = now,
+           in_a_row = l.in_a_row + case when l.refused_at > now - interval '100 milliseconds' then 0 else 1 end,
+           found_rate = case when cuts then greatest(l.rate / 1000, force * greatest(0.5, least(0.98, coalesce(l.let_through / force, 0.9))))
+                             when l.found_rate < force then force else l.found_rate end,
+           refused_from = case when first then now else l.refused_from end,
+           -- It says what to do once.
+           let_through = case when cuts then null else l.let_through end
+     where name = of;
+  end if;
+  perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);
+  return wait;
+end $$;
