@@ -9,6 +9,8 @@ import type { Counted, Order } from './upstream.ts';
 
 const processes = 4;
 const seconds = 10;
+/** By then processes are warm, and what is learned is learned; ms. */
+const warmMs = 5_000;
 
 /** One way to keep to a limit: who sends, what it is told, and what the upstream says. */
 interface Arm {
@@ -17,31 +19,27 @@ interface Arm {
   /** Of the limit, as it is configured. */
   readonly configured: number;
   readonly says?: boolean;
-  /** What is learned is learned by then; ms. */
-  readonly warmMs: number;
   readonly needs?: 'redis' | 'celery';
 }
 
 const arms: readonly Arm[] = [
-  { what: 'Evenkeel, its configuration says the limit', file: 'caller.js', configured: 1, warmMs: 1_500 },
+  { what: 'Evenkeel, its configuration says the limit', file: 'caller.js', configured: 1 },
   // Where it isn't known, half as much again is configured.
-  { what: 'Evenkeel, headers say it', file: 'caller.js', configured: 1.5, says: true, warmMs: 1_500 },
-  { what: 'Evenkeel, nobody says it', file: 'caller.js', configured: 1.5, warmMs: 5_000 },
-  { what: 'BullMQ, limiter', file: 'peers/bullmq.js', configured: 1, warmMs: 1_500, needs: 'redis' },
+  { what: 'Evenkeel, headers say it', file: 'caller.js', configured: 1.5, says: true },
+  { what: 'Evenkeel, nobody says it', file: 'caller.js', configured: 1.5 },
+  { what: 'BullMQ, limiter', file: 'peers/bullmq.js', configured: 1, needs: 'redis' },
   {
     what: 'Bottleneck over Redis, minTime',
     file: 'peers/bottleneck.js',
     configured: 1,
-    warmMs: 1_500,
     needs: 'redis',
   },
-  { what: 'p-queue, strict, a quarter each', file: 'peers/p-queue.js', configured: 1, warmMs: 1_500 },
-  { what: 'p-throttle, strict, a quarter each', file: 'peers/p-throttle.js', configured: 1, warmMs: 1_500 },
+  { what: 'p-queue, strict, a quarter each', file: 'peers/p-queue.js', configured: 1 },
+  { what: 'p-throttle, strict, a quarter each', file: 'peers/p-throttle.js', configured: 1 },
   {
     what: 'Celery, rate_limit, a quarter each',
     file: '',
     configured: 1,
-    warmMs: 1_500,
     needs: 'celery',
   },
 ];
@@ -78,7 +76,7 @@ export async function benchLimits(stage: Stage, rounds: number, rate: number): P
 }
 
 async function run(
-  { file, configured, says = false, warmMs }: Arm,
+  { file, configured, says = false }: Arm,
   rate: number,
   given: Pick<Task, 'database' | 'redis' | 'name'>,
 ): Promise<Kept> {
@@ -93,7 +91,7 @@ async function run(
     // So many under way that an answer's way is never what is waited for.
     beside: Math.max(4, Math.ceil(rate / 10)),
   };
-  const over = await begin(file, task, warmMs);
+  const over = await begin(file, task);
   await delay(warmMs);
   await asked(upstream, order);
   await delay(1_000 * seconds);
@@ -103,11 +101,7 @@ async function run(
   return { kept: (1_000 * accepted) / ms / rate, refused: refused / Math.max(1, accepted + refused) };
 }
 
-async function begin(
-  file: string,
-  task: Omit<Task, 'share'>,
-  warmMs: number,
-): Promise<() => Promise<unknown>> {
+async function begin(file: string, task: Omit<Task, 'share'>): Promise<() => Promise<unknown>> {
   if (file === '') return startCelery(task, processes, seconds + warmMs / 1_000);
   if (file.includes('bullmq')) await fill(task, seconds + warmMs / 1_000);
   const children = await started(file, task, processes);

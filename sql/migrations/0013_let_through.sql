@@ -1,7 +1,13 @@
 -- What a limit is found to be: what went through in the second before it first refused. Whole seconds of the clock in which it refused,
 -- as before, hold the waits that its refusals brought, and so said far too little: twice three tenths were taken where a third was too much.
 
--- As before, and units count towards the second in which they are due.
+alter table evenkeel.rate_limit
+  add column busy_from timestamptz,         -- since then it was never without use for a second
+  add column refused_from timestamptz,      -- the first refusal of the last second in which it refused
+  add column let_through double precision;  -- units that it took within the second before one, where nobody had had to wait; null: not known
+
+-- As before; units count towards the second in which they are due; and after a rest the first second goes out at half the rate, where that
+-- is more than ten a second and no burst is allowed: connections are made and processes are cold, and what is held up is sent together with what follows.
 create or replace function evenkeel.reserve(of text, wanted int, weight double precision, by uuid, lease_s int,
     out slots int, out first_ms double precision, out gap_ms double precision, out wait_ms double precision, out leases bigint[])
   language plpgsql as $$
@@ -26,6 +32,8 @@ begin
   end if;
   if l.server_start <> pg_postmaster_start_time() then l.tat := greatest(l.tat, l.server_start, now + ahead); end if;
   rate := 0.985 * evenkeel.rate_in_force(l);
+  if l.busy_from is null or greatest(l.tat, l.blocked_until) < now - interval '1 second' or l.busy_from > now then l.busy_from := now; end if;
+  if rate > 10 and l.burst = 1 and l.busy_from > now - interval '1 second' then rate := rate / 2; end if;
   start := greatest(l.tat, now - make_interval(secs => greatest(0, l.burst - weight) / rate), l.blocked_until);
   slots := 0;
   gap_ms := 1000 * weight / rate;
@@ -57,15 +65,14 @@ begin
       end if;
     end if;
   end if;
-  update evenkeel.rate_limit set tat = l.tat, blocked_until = l.blocked_until, reserved_at = now,
+  update evenkeel.rate_limit set tat = l.tat, busy_from = l.busy_from, blocked_until = l.blocked_until, reserved_at = now,
     server_start = pg_postmaster_start_time() where name = of;
 end $$;
 
-alter table evenkeel.rate_limit
-  add column refused_from timestamptz,      -- the first refusal of the last second in which it refused
-  add column let_through double precision;  -- units that it took within the second before that, where nobody had to wait; null: not known
-
-create or replace function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean) returns double precision
+-- As before, for several refusals at once. A wait that the upstream doesn't name begins at 20 ms and doubles with each refusal after a
+-- wait: what a burst had too much leaves a window within moments, and whoever let nothing through is soon left alone all the same.
+drop function evenkeel.limit_blocks(text, double precision, text, boolean);
+create function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean, times int default 1) returns double precision
   language plpgsql as $$
 declare
   l evenkeel.rate_limit;
@@ -86,32 +93,30 @@ begin
   force := evenkeel.rate_in_force(l);
   -- What comes within a second of the first was sent because of the same: requests that were held up, and sent together.
   first := not coalesce(l.refused_from between now - interval '1 second' and now, false);
-  if refused and first and not coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '1 second', false) then
-    -- Nobody waited: the parts of two seconds of the clock, less this one and what is due later in its second.
+  if refused and first and not coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '2 seconds', false) then
+    -- Nobody waited in either: the parts of two seconds of the clock, less this one and what is due later in its second.
     select nullif(greatest(sum((s.used - s.refused) * case when s.second = this_second then 1 else 1 - extract(epoch from now - this_second) end)
-                       - 1 - 0.985 * force * greatest(0, extract(epoch from least(l.tat, this_second + interval '1 second') - now)), 0), 0)
+                       - times - 0.985 * force * greatest(0, extract(epoch from least(l.tat, this_second + interval '1 second') - now)), 0), 0)
       into l.let_through from evenkeel.rate_second s
      where s.rate_limit = of and s.second in (this_second, this_second - interval '1 second');
   end if;
   -- Few refusals are chance: requests that came late. Where the upstream says its rate, those count too, once they are more than one of fifty.
-  select coalesce(sum(s.refused), 0) + 1 <= case when l.told_rate is null then 0.005 else 0.02 end * sum(s.used) into few
+  select coalesce(sum(s.refused), 0) + times <= case when l.told_rate is null then 0.005 else 0.02 end * sum(s.used) into few
     from evenkeel.rate_second s where s.rate_limit = of and s.second > now - interval '10 seconds';
   few := coalesce(few, false);
   cuts := first and not few and coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '10 seconds', false);
-  wait := least(3600000, greatest(0, coalesce(ms, case when few or first and not cuts then 20 else least(60000, 200 * 2 ^ least(l.in_a_row, 20)) end)));
+  wait := least(3600000, greatest(0, coalesce(ms, least(60000, 20 * 2 ^ least(l.in_a_row, 20)))));
   update evenkeel.rate_limit
      set blocked_until = greatest(l.blocked_until, now + make_interval(secs => wait / 1000)), blocked_why = why where name = of;
   if refused then
-    insert into evenkeel.rate_second as s values (of, this_second, 0, 1)
-      on conflict (rate_limit, second) do update set refused = s.refused + 1;
+    insert into evenkeel.rate_second as s values (of, this_second, 0, times)
+      on conflict (rate_limit, second) do update set refused = s.refused + times;
     update evenkeel.rate_limit
-       set refusals = l.refusals + 1, refused_at = now,
-           in_a_row = l.in_a_row + case when l.refused_at > now - interval '100 milliseconds' then 0 else 1 end,
+       set refusals = l.refusals + times, refused_at = now,
+           in_a_row = l.in_a_row + case when l.blocked_until > now then 0 else 1 end,
            found_rate = case when cuts then greatest(l.rate / 1000, force * greatest(0.5, least(0.98, coalesce(l.let_through / force, 0.9))))
                              when l.found_rate < force then force else l.found_rate end,
-           refused_from = case when first then now else l.refused_from end,
-           -- It says what to do once.
-           let_through = case when cuts then null else l.let_through end
+           refused_from = case when first then now else l.refused_from end, let_through = l.let_through
      where name = of;
   end if;
   perform pg_notify('evenkeel_limit', json_build_array(of, wait)::text);

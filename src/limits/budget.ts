@@ -26,6 +26,13 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+interface Untold {
+  /** Below 0: not said. */
+  readonly waitMs: number;
+  readonly why: string;
+  readonly times: number;
+}
+
 /** A waiter whose time is known. */
 interface Due {
   /** This process's own clock, ms. */
@@ -45,7 +52,7 @@ interface Reserved {
 }
 
 /** A block of reservations is about so much of a limit's time, so that what a dead process had reserved is soon over; ms. */
-const blockMs = 100;
+const blockMs = 50;
 /** The next block is reserved so long before the last one ends, so that a busy machine loses none of a limit's time; ms. */
 const leadMs = 150;
 /** A refusal that says nothing holds this process up for so long, until the row says for how long; ms. */
@@ -80,6 +87,9 @@ export class Budget {
   /** Refused, here or elsewhere, since the last answer that was no refusal. */
   #doubtful = false;
   readonly #late = new Lateness();
+  /** What upstreams said to wait, and refusals, that aren't written down yet. */
+  #untold: Untold | undefined;
+  #telling: Promise<void> | undefined;
   /** What this process wrote down last, and when. */
   #told: number | undefined;
   #toldAt = 0;
@@ -156,13 +166,33 @@ export class Budget {
     const { refused, waitMs } = told;
     if (refused || waitMs !== undefined) {
       this.block(waitMs ?? chanceMs);
-      const { rows } = await this.#pool.query<{ ms: number }>(
-        'select evenkeel.limit_blocks($1, $2, $3, $4) as ms',
-        [this.name, waitMs ?? null, why, refused],
-      );
-      this.block(rows[0]?.ms ?? 0);
+      const before = this.#untold;
+      this.#untold = {
+        waitMs: Math.max(waitMs ?? -1, before?.waitMs ?? -1),
+        why,
+        times: (before?.times ?? 0) + (refused ? 1 : 0),
+      };
+      this.#telling ??= this.#tell();
+      await this.#telling;
     }
     await this.#answered(told);
+  }
+
+  /** Refusals of one moment, which are many where much was under way, are written down together. */
+  async #tell(): Promise<void> {
+    try {
+      for (let next = this.#untold; next; next = this.#untold) {
+        this.#untold = undefined;
+        const { waitMs, why, times } = next;
+        const { rows } = await this.#pool.query<{ ms: number }>(
+          'select evenkeel.limit_blocks($1, $2, $3, $4, $5) as ms',
+          [this.name, waitMs < 0 ? null : waitMs, why, times > 0, times],
+        );
+        this.block(rows[0]?.ms ?? 0);
+      }
+    } finally {
+      this.#telling = undefined;
+    }
   }
 
   /** Nothing is sent for so long: what was reserved goes back, and is reserved anew. */
