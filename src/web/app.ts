@@ -217,6 +217,7 @@ export function createApp({ ground, deciding, access, live, measures, log, cooki
       if (typeof done === 'string') to = done;
       return typeof done === 'string' ? sorry(404, '', '') : done;
     });
+    ground.recent.forget();
     live.forget();
     return to === undefined ? show(c, page, viewer) : c.redirect(to, 303);
   }

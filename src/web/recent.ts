@@ -1,20 +1,40 @@
-/** What is dear to count and changes slowly: as it was a few seconds ago, or counted anew. */
+interface Known {
+  /** Shown until then; undefined: it is being counted. ms, this process's own clock. */
+  until: number | undefined;
+  readonly value: Promise<unknown>;
+}
+
+/** What is dear to count and changes slowly: as it was a few seconds ago, or counted anew. What takes long is kept longer. */
 export class Recent {
-  readonly #known = new Map<string, { at: number | undefined; readonly value: Promise<unknown> }>();
+  readonly #known = new Map<string, Known>();
 
   /** @param name always for the same `make` */
   of<T>(name: string, forMs: number, make: () => Promise<T>): Promise<T> {
     const known = this.#known.get(name);
-    if (known && (known.at === undefined || performance.now() - known.at < forMs))
+    if (known && (known.until === undefined || performance.now() < known.until))
       return known.value as Promise<T>;
+    const began = performance.now();
     const value = make();
     // While it is being counted nobody else begins to.
-    const one: { at: number | undefined; value: Promise<T> } = { at: undefined, value };
+    const one: Known = { until: undefined, value };
     this.#known.set(name, one);
     value.then(
-      () => (one.at = performance.now()),
-      () => this.#known.delete(name),
+      () => {
+        const tookMs = performance.now() - began;
+        const dear = tookMs > cheapMs ? Math.min(longestMs, dearness * tookMs) : 0;
+        one.until = performance.now() + Math.max(forMs, dear);
+      },
+      () => this.#known.get(name) === one && this.#known.delete(name),
     );
     return value;
   }
+
+  /** Somebody decided something: what comes next shows it. */
+  forget(): void {
+    this.#known.clear();
+  }
 }
+const cheapMs = 50;
+/** What took one moment is shown for so many: a twentieth of one connection's time for each. */
+const dearness = 20;
+const longestMs = 10_000;

@@ -31,7 +31,7 @@ interface Seen {
 export async function overviewPage(ground: Ground): Promise<Page> {
   const { pool, recent } = ground;
   const [seen, sure, rhythm, speed, broke, lag, { entries }] = await Promise.all([
-    overview(pool),
+    recent.of('overview', 0, () => overview(pool)),
     sureness(pool),
     rhythms(pool),
     recent.of('speeds', 3_000, () => speeds(pool)),

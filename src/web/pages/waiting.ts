@@ -14,7 +14,7 @@ const stateNames = Object.keys(states) as (keyof typeof states)[];
 
 /** Everything that is wrong, and what only a person can decide. */
 export async function waitingPage(ground: Ground, asked: Asked): Promise<Page> {
-  const { pool, mask } = ground;
+  const { pool, recent, mask } = ground;
   const { query } = asked;
   const state = oneOf(query, 'state', stateNames);
   const invariant = await invariantOf(pool, given(query, 'invariant'));
@@ -27,7 +27,7 @@ export async function waitingPage(ground: Ground, asked: Asked): Promise<Page> {
       brief: true,
       ...(state ? { states: [state] } : {}),
     }),
-    overview(pool),
+    recent.of('overview', 0, () => overview(pool)),
     decisions(pool, undefined, 10),
   ]);
   const held = seen.invariants.filter(one => one.state === 'held' || one.state === 'failed');
