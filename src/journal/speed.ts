@@ -12,7 +12,13 @@ export interface Speed {
 const some = 500;
 
 /** Among no more than these: where hardly any is a heal, finding some would mean reading them all. */
-const last = (which: string) => `select * from evenkeel.entry ${which} order by id desc limit 2000`;
+const last = (which: string, order: string) =>
+  `select * from evenkeel.entry ${which} order by ${order} limit 2000`;
+/** As a range, so that there is one index that gives their order: of an invariant without entries, all others' would be read. */
+const ofOne = last(
+  'where (invariant, id) between (i.name, 0) and (i.name, 9223372036854775807)',
+  'invariant desc, id desc',
+);
 
 const ms = `1000 * greatest(0, extract(epoch from e.at - least(e.opened_at, (e.cause->>'at')::timestamptz)))`;
 const healed = `e.opened_at is not null and e.action not in ('undo', 'effect') and e.because_of is null`;
@@ -24,11 +30,11 @@ export async function speeds(pool: Pool): Promise<ReadonlyMap<string, Speed>> {
   const { rows } = await pool.query<Speed & { name: string }>(
     `select i.name, s.* from evenkeel.invariant i
       cross join lateral (select ${percentiles} from (
-        select ${ms} as ms from (${last('where invariant = i.name')}) e where ${healed} order by e.id desc limit ${some}) x) s
+        select ${ms} as ms from (${ofOne}) e where ${healed} order by e.id desc limit ${some}) x) s
       where i.retired_at is null and s.of > 0
      union all
      select '', s.* from (select ${percentiles} from (
-        select ${ms} as ms from (${last('')}) e where ${healed} order by e.id desc limit ${2 * some}) x) s where s.of > 0`,
+        select ${ms} as ms from (${last('', 'id desc')}) e where ${healed} order by e.id desc limit ${2 * some}) x) s where s.of > 0`,
   );
   return new Map(rows.map(({ name, ...speed }) => [name, speed]));
 }
