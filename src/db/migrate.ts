@@ -41,7 +41,6 @@ export async function migrate(pool: Pool): Promise<number> {
   const all = migrations();
   if ((await applied(pool)) === all.length) return 0;
   const tx = await pool.connect();
-  let broken: Error | undefined;
   try {
     await tx.query(
       `begin; set local lock_timeout = '30s'; select pg_advisory_xact_lock(hashtext('evenkeel migrate'))`,
@@ -55,7 +54,7 @@ export async function migrate(pool: Pool): Promise<number> {
     await tx.query('commit');
     return missing.length;
   } catch (error) {
-    await tx.query('rollback').catch((failed: Error) => (broken = failed));
+    await tx.query('rollback').catch(() => {});
     if (sqlState(error) === '42501') {
       throw new EvenkeelError('no-rights', 'the role may not create the schema evenkeel', {
         hint: 'As an owner: run `evenkeel install`, or GRANT CREATE ON DATABASE to this role.',
@@ -64,7 +63,7 @@ export async function migrate(pool: Pool): Promise<number> {
     }
     throw error;
   } finally {
-    tx.release(broken);
+    tx.release();
   }
 }
 

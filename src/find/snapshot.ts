@@ -1,5 +1,5 @@
 import type { Tx } from '../db/pool.ts';
-import { visibleIn } from '../watch/visible.ts';
+import { runningIn, visibleIn } from '../watch/visible.ts';
 
 export interface Seen {
   /** Can statements from now on see what this transaction (xid8, decimal) committed? */
@@ -23,10 +23,10 @@ export async function snapshotOf(tx: Tx): Promise<Seen> {
                       or exists (select from evenkeel.leave l where l.invariant = i.name)) as listed`,
   );
   const { snapshot = '', clock = '', listed = [] } = rows[0] ?? {};
-  const running =
-    snapshot
-      .split(':')[2]
-      ?.split(',')
-      .filter(xid => xid !== '').length ?? 0;
-  return { visible: visibleIn(snapshot), listed: new Set(listed), clock: Number(clock), running };
+  return {
+    visible: visibleIn(snapshot),
+    listed: new Set(listed),
+    clock: Number(clock),
+    running: runningIn(snapshot),
+  };
 }

@@ -59,7 +59,6 @@ async function adopt(
   const fresh = bounds.filter(bound => inForce.get(bound.name) !== bound.hash);
   if (fresh.length === 0) return;
   const tx = await pool.connect();
-  let broken: Error | undefined;
   try {
     await tx.query(`begin; set local lock_timeout = '10s'; select pg_advisory_xact_lock(4526, 0)`);
     await tx.query(query('adopt'), [
@@ -67,10 +66,10 @@ async function adopt(
     ]);
     await tx.query('commit');
   } catch (error) {
-    await tx.query('rollback').catch((failed: Error) => (broken = failed));
+    await tx.query('rollback').catch(() => {});
     throw error;
   } finally {
-    tx.release(broken);
+    tx.release();
   }
 }
 

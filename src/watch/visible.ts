@@ -20,7 +20,10 @@ export function visibleIn(snapshot: string): (xid: string) => boolean {
   };
 }
 
-/** The same of a snapshot taken now; under READ COMMITTED each later statement sees at least as much. */
+/** So many transactions that write were in progress. */
+export const runningIn = (snapshot: string): number => snapshot.split(':')[2]?.match(/\d+/g)?.length ?? 0;
+
+/** What `visibleIn` says, of a snapshot taken now; under READ COMMITTED each later statement sees at least as much. */
 export async function visibleNow(db: Pool | Tx): Promise<(xid: string) => boolean> {
   const { rows } = await db.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot');
   return visibleIn(rows[0]?.snapshot ?? '');

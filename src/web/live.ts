@@ -1,5 +1,6 @@
 import type { Pool } from '../db/pool.ts';
 import type { Page } from './page.ts';
+import { shownFor } from './recent.ts';
 
 /**
  * Tells browsers that something changed; each then asks for its page again. One question a second for all of them, and none while
@@ -47,7 +48,7 @@ export class Live {
     this.#pages.set(key, one);
     const made = () => {
       const tookMs = performance.now() - now;
-      one.keepMs = Math.min(stalestMs, Math.max(freshMs, tookMs * dearness * this.#pages.size));
+      one.keepMs = Math.max(freshMs, shownFor(tookMs * this.#pages.size));
       one.until = now + one.keepMs;
     };
     one.page.then(made, made);
@@ -123,10 +124,6 @@ export type Event = 'changed' | 'ping' | 'end';
 const everyMs = 1_000;
 const lateMs = 3_000;
 const freshMs = 900;
-/** What takes one moment to make is shown for so many. */
-const dearness = 20;
-/** However dear it is; ms. */
-const stalestMs = 10_000;
 const mostViewers = 500;
 
 const fingerprint = `

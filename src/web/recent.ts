@@ -21,8 +21,7 @@ export class Recent {
     value.then(
       () => {
         const tookMs = performance.now() - began;
-        const dear = tookMs > cheapMs ? Math.min(longestMs, dearness * tookMs) : 0;
-        one.until = performance.now() + Math.max(forMs, dear);
+        one.until = performance.now() + Math.max(forMs, tookMs > cheapMs ? shownFor(tookMs) : 0);
       },
       () => this.#known.get(name) === one && this.#known.delete(name),
     );
@@ -35,6 +34,6 @@ export class Recent {
   }
 }
 const cheapMs = 50;
-/** What took one moment is shown for so many: a twentieth of one connection's time for each. */
-const dearness = 20;
-const longestMs = 10_000;
+
+/** What takes one moment to make is shown for twenty, a twentieth of one connection's time, but for no longer than ten seconds; ms. */
+export const shownFor = (tookMs: number): number => Math.min(10_000, 20 * tookMs);
