@@ -96,7 +96,7 @@ begin
   if refused and first and not coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '2 seconds', false) then
     -- Nobody waited in either: the parts of two seconds of the clock, less this one and what is due later in its second.
     select nullif(greatest(sum((s.used - s.refused) * case when s.second = this_second then 1 else 1 - extract(epoch from now - this_second) end)
-                       - times - 0.985 * force * greatest(0, extract(epoch from least(l.tat, this_second + interval '1 second') - now)), 0), 0)
+                       - times - 0.985 * force * extract(epoch from greatest(now, least(l.tat, this_second + interval '1 second')) - now), 0), 0)
       into l.let_through from evenkeel.rate_second s
      where s.rate_limit = of and s.second in (this_second, this_second - interval '1 second');
   end if;
