@@ -27,7 +27,7 @@ export async function startCelery(
     await Promise.all(sent);
   }
   await broker.close();
-  const args = ['-m', 'celery', '-A', 'limited', 'worker', '-Q', name, '-c', '4'];
+  const args = ['-m', 'celery', '-A', 'limited', 'worker', '-Q', name, '-c', '2'];
   const workers = Array.from({ length: count }, () =>
     spawn('/usr/bin/python3', [...args, '-l', 'info', '--without-gossip', '--without-mingle', '--pidfile='], {
       cwd: 'bench/limits/peers',
