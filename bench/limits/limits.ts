@@ -8,9 +8,9 @@ import { type Task, asked, end, forked, said, started } from './process.ts';
 import type { Counted, Order } from './upstream.ts';
 
 const processes = 4;
-const seconds = 10;
+const seconds = 15;
 /** By then processes are warm, and what is learned is learned; ms. */
-const warmMs = 5_000;
+const warmMs = 15_000;
 
 /** One way to keep to a limit: who sends, what it is told, and what the upstream says. */
 interface Arm {

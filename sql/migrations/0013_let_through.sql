@@ -69,14 +69,17 @@ begin
     server_start = pg_postmaster_start_time() where name = of;
 end $$;
 
--- As before, for several refusals at once. A wait that the upstream doesn't name begins at 20 ms and doubles with each refusal after a
--- wait: what a burst had too much leaves a window within moments, and whoever let nothing through is soon left alone all the same.
+-- As before, for several refusals at once, and says how long nothing is sent. A wait that the upstream doesn't name begins at 20 ms,
+-- or less, and doubles with each refusal after a wait: what a burst had too much leaves a window within moments, and whoever let
+-- nothing through is soon left alone all the same.
 drop function evenkeel.limit_blocks(text, double precision, text, boolean);
 create function evenkeel.limit_blocks(of text, ms double precision, why text, refused boolean, times int default 1) returns double precision
   language plpgsql as $$
 declare
   l evenkeel.rate_limit;
+  base double precision;
   wait double precision;
+  until timestamptz;
   now timestamptz;
   this_second timestamptz;
   few boolean;
@@ -105,9 +108,12 @@ begin
     from evenkeel.rate_second s where s.rate_limit = of and s.second > now - interval '10 seconds';
   few := coalesce(few, false);
   cuts := first and not few and coalesce(greatest(l.refused_at, l.blocked_until) > now - interval '10 seconds', false);
-  wait := least(3600000, greatest(0, coalesce(ms, least(60000, 20 * 2 ^ least(l.in_a_row, 20)))));
-  update evenkeel.rate_limit
-     set blocked_until = greatest(l.blocked_until, now + make_interval(secs => wait / 1000)), blocked_why = why where name = of;
+  -- What chance has too much is gone within the time of a few requests.
+  base := case when few then least(20, 5000 / force) else 20 end;
+  wait := least(3600000, greatest(0, coalesce(ms, least(60000, base * 2 ^ least(l.in_a_row, 20)))));
+  until := greatest(l.blocked_until, now + make_interval(secs => wait / 1000));
+  wait := 1000 * extract(epoch from until - now);
+  update evenkeel.rate_limit set blocked_until = until, blocked_why = why where name = of;
   if refused then
     insert into evenkeel.rate_second as s values (of, this_second, 0, times)
       on conflict (rate_limit, second) do update set refused = s.refused + times;

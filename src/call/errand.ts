@@ -121,15 +121,17 @@ export class Errand implements Upstream {
   }
 
   async #ask(input: Parameters<typeof fetch>[0], init: RequestInit = {}): Promise<Response> {
-    const request = new Request(input, { redirect: 'manual', ...init, signal: null });
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
+    const from = input instanceof Request ? input : undefined;
+    const method = (init.method ?? from?.method ?? 'GET').toUpperCase();
+    const sent = new Headers(init.headers ?? from?.headers);
+    if (method !== 'GET' && method !== 'HEAD') {
       const nth = ++this.#written;
       const key = nth === 1 ? this.idempotencyKey : `${this.idempotencyKey}-${nth}`;
-      if (!request.headers.has('idempotency-key')) request.headers.set('idempotency-key', key);
+      if (!sent.has('idempotency-key')) sent.set('idempotency-key', key);
     }
-    const own = init.signal ?? (input instanceof Request ? input.signal : undefined);
+    const own = init.signal ?? from?.signal;
     const signal = own ? AbortSignal.any([own, this.signal]) : this.signal;
-    const response = await fetch(request, { signal });
+    const response = await fetch(input, { redirect: 'manual', ...init, headers: sent, signal });
     const { status, headers } = response;
     const why = `it answered ${status}${reasonIn(headers)}`;
     // Before anybody else sends: the body may take a while.
@@ -200,6 +202,12 @@ export class Errand implements Upstream {
 
 /** @throws Failed where it is larger than that */
 async function readBody(response: Response, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const { headers } = response;
+  const said = headers.has('content-encoding')
+    ? Number.NaN
+    : Number(headers.get('content-length') ?? Number.NaN);
+  // The platform holds an answer to the length it says, and reads it at half the price of its parts.
+  if (said <= most) return new Uint8Array(await response.arrayBuffer());
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {

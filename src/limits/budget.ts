@@ -51,8 +51,8 @@ interface Reserved {
   readonly clock: number;
 }
 
-/** A block of reservations is about so much of a limit's time, so that what a dead process had reserved is soon over; ms. */
-const blockMs = 50;
+/** A block of reservations is so much of a limit's time: what one process sends late is little of what all send; ms. */
+const blockMs = 8;
 /** The next block is reserved so long before the last one ends, so that a busy machine loses none of a limit's time; ms. */
 const leadMs = 150;
 /** A refusal that says nothing holds this process up for so long, until the row says for how long; ms. */
@@ -188,7 +188,12 @@ export class Budget {
           'select evenkeel.limit_blocks($1, $2, $3, $4, $5) as ms',
           [this.name, waitMs < 0 ? null : waitMs, why, times > 0, times],
         );
-        this.block(rows[0]?.ms ?? 0);
+        // More was said meanwhile: it holds until it is written, too.
+        if (this.#untold) continue;
+        // The row knows, and nothing is reserved but from there: it may be less than what was held back till it was heard.
+        this.#blockedUntil = performance.now() + (rows[0]?.ms ?? 0);
+        this.#dismiss(this.blockedMs);
+        this.#wake?.();
       }
     } finally {
       this.#telling = undefined;

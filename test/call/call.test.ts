@@ -192,6 +192,20 @@ test.each<[string, Parameters<typeof upstream>[0], RegExp]>([
     /^it redirects \(302\)/,
   ],
   ['sends 10 MB', () => ({ body: 'x'.repeat(10 << 20) }), /^its answer is larger than 8 MB$/],
+  [
+    'sends 10 MB in parts',
+    (_, __, raw) => void raw.write('x'.repeat(5 << 20), () => raw.end('x'.repeat(5 << 20))),
+    /^its answer is larger than 8 MB$/,
+  ],
+  [
+    'says 2 bytes and sends 10 MB',
+    (_, __, raw) => {
+      raw.writeHead(200, { 'content-length': 2 });
+      raw.write('{}');
+      raw.socket?.write('x'.repeat(10 << 20));
+    },
+    /returned an object, not|set\(/,
+  ],
   ['hangs up', (_, __, raw) => void raw.destroy(), /^it can't be asked: /],
   ['never answers', () => undefined, /^it took longer than 300ms$/],
   ['sends no JSON', () => ({ body: '<html>' }), /is not valid JSON/],

@@ -56,7 +56,7 @@ test.each(['fails', 'hangs', 'is overtaken by a refusal'])(
     const db = await freshDatabase();
     const pool = createPool(db.url, 2);
     await migrate(pool);
-    const budget = new Budget(pool, declared(), randomUUID());
+    const budget = new Budget(pool, declared({ rate: 1_000 }), randomUUID());
     await budget.declare();
     onTestFinished(async () => {
       await budget.close();
