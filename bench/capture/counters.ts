@@ -1,7 +1,8 @@
 import type { Options } from '../options.ts';
 import type { Report, Row } from '../report.ts';
+import { median } from '../stage.ts';
 import { type Usage, ours, startMeter } from '../tpcc/meter.ts';
-import { drain, spread } from '../tpcc/throughput.ts';
+import { spread } from '../tpcc/throughput.ts';
 import { type Rig, openRig } from './rig.ts';
 
 /** Posts in all, and a topic. */
@@ -33,57 +34,67 @@ const script = ({ posts, group }: Size) => String.raw`\set topic random(1, ${pos
   update topic set posts = posts + 1 where id = :topic;
   commit;`;
 
+/** What a changed row cost, µs of CPU. */
+type Cost = Readonly<Record<'in all' | (typeof who)[number], number>>;
+const who = ['evenkeel', 'its backends', 'walsender'] as const;
+
 /** The same changes a second on more and more rows, and on larger and larger groups: what a changed row costs. */
 export async function benchCounters({ pairs, seconds, rate = 300, pgBin }: Options): Promise<Report> {
   const rig = await openRig(pgBin);
-  const runs = new Map<Size, number[]>(sizes.map(size => [size, []]));
+  const runs = new Map<Size, Cost[]>(sizes.map(size => [size, []]));
   try {
-    for (const size of sizes) {
-      for (const cost of await measure(rig, size, pairs, rate, seconds)) {
+    // One after the other, again and again: what the machine does meanwhile is in all of them.
+    for (let i = 0; i < pairs; i++) {
+      for (const size of sizes) {
+        const cost = await measure(rig, size, rate, seconds);
         runs.get(size)?.push(cost);
+        console.log(`  ${named(size)}: ${cost['in all'].toFixed(0)} µs`);
       }
-      console.log(`  ${size.posts} posts, ${size.group} a topic: ${spread(runs.get(size) ?? [], 0)} µs`);
     }
   } finally {
     await rig.close();
   }
-  const named = ({ posts, group }: Size) => `${posts.toLocaleString('en')} posts, ${group} a topic`;
-  const base = runs.get(sizes[0]) ?? [];
+  const of = (size: Size, part: keyof Cost) => (runs.get(size) ?? []).map(cost => cost[part]);
+  const base = of(sizes[0], 'in all');
   return {
-    how: `${rate} transactions/s of two changed rows each, ${pairs} runs of ${seconds} s each, medians (least–most) of Evenkeel, its backends and the walsender; ${rig.described}`,
+    how: `${rate} transactions/s of two changed rows each, ${pairs} interleaved runs of ${seconds} s each, medians (least–most) of Evenkeel, its backends and the walsender; ${rig.described}`,
     rows: sizes.flatMap((size, i): Row[] => [
-      { what: `CPU for a changed row, µs: ${named(size)}`, value: spread(runs.get(size) ?? [], 1) },
-      ...(i > 0
-        ? [
+      { what: `CPU for a changed row, µs: ${named(size)}`, value: spread(of(size, 'in all'), 1) },
+      { what: `… ${who.join(' · ')}`, value: who.map(one => median(of(size, one)).toFixed(0)).join(' · ') },
+      ...(i === 0
+        ? []
+        : [
             {
               what: `… ÷ ${named(sizes[0])}`,
               value: spread(
-                (runs.get(size) ?? []).map((one, n) => one / (base[n] ?? Number.NaN)),
+                of(size, 'in all').map((one, n) => one / (base[n] ?? Number.NaN)),
                 2,
               ),
             },
-          ]
-        : []),
+          ]),
     ]),
   };
 }
 
-async function measure(rig: Rig, size: Size, runs: number, rate: number, seconds: number): Promise<number[]> {
+const named = ({ posts, group }: Size): string => `${posts.toLocaleString('en')} posts, ${group} a topic`;
+
+async function measure(rig: Rig, size: Size, rate: number, seconds: number): Promise<Cost> {
   const field = await rig.fresh(schema(size));
   const beside = await field.keel(invariants);
-  const found: number[] = [];
   try {
     await field.load(script(size), { clients: 4, rate, for: { seconds: 5 } }).done;
-    for (let i = 0; i < runs; i++) {
-      const load = field.load(script(size), { clients: 4, rate, for: { seconds } });
-      const stop = await startMeter(field.pool, { driver: load.process.pid, evenkeel: beside.pid });
-      const { transactions } = await load.done;
-      const usage: Usage = await stop();
-      found.push((ours(usage) * 1e6) / (2 * transactions));
-      await drain(field.pool);
-    }
+    const load = field.load(script(size), { clients: 4, rate, for: { seconds } });
+    const stop = await startMeter(field.pool, { driver: load.process.pid, evenkeel: beside.pid });
+    const { transactions } = await load.done;
+    const usage: Usage = await stop();
+    const each = (cpu: number) => (cpu * 1e6) / (2 * transactions);
+    return {
+      'in all': each(ours(usage)),
+      evenkeel: each(usage.evenkeel),
+      'its backends': each(usage['its backends']),
+      walsender: each(usage.walsender),
+    };
   } finally {
     await beside.stop();
   }
-  return found;
 }

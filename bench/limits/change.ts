@@ -46,6 +46,8 @@ async function run(stage: Stage, rate: number): Promise<number[]> {
     processes,
   );
   const late: number[] = [];
+  // By then processes are warm.
+  await delay(15_000);
   for (let trial = 0; trial < trials; trial++) {
     await asked(upstream, order(2 * rate));
     // As if it had never refused.

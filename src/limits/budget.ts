@@ -172,10 +172,18 @@ export class Budget {
         why,
         times: (before?.times ?? 0) + (refused ? 1 : 0),
       };
+      if (waitMs !== undefined) this.#warn(waitMs);
       this.#telling ??= this.#tell();
       await this.#telling;
     }
     await this.#answered(told);
+  }
+
+  /** The others hear what an upstream said before the row is free to have it written. */
+  #warn(ms: number): void {
+    if (this.#telling) return;
+    const word = JSON.stringify([this.name, ms]);
+    this.#pool.query(`select pg_notify('evenkeel_limit', $1)`, [word]).catch(() => {});
   }
 
   /** Refusals of one moment, which are many where much was under way, are written down together. */
@@ -212,8 +220,8 @@ export class Budget {
     this.#due = [];
     this.#dismiss(this.blockedMs);
     void this.#give(leases);
-    // Where this can't be written the reservations run out within a second.
-    this.#adjust(-units).catch(() => {});
+    // After the refusal itself, which waits for the same row; where it can't be written the reservations run out within a second.
+    queueMicrotask(() => void this.#adjust(-units).catch(() => {}));
     void this.#fill();
   }
 
@@ -367,8 +375,6 @@ export class Budget {
     }
     if (refused || !this.#doubtful) return;
     this.#doubtful = false;
-    await this.#pool.query('update evenkeel.rate_limit set in_a_row = 0 where name = $1 and in_a_row > 0', [
-      this.name,
-    ]);
+    await this.#pool.query('select evenkeel.limit_lets($1)', [this.name]);
   }
 }
