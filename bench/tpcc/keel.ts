@@ -56,7 +56,12 @@ export async function keel(
 function looked({ capture, invariants }: Overview): boolean {
   const failed = invariants.find(({ state }) => state === 'failed');
   if (failed) throw new Error(`${failed.name} failed: ${failed.why}`);
-  const proved = invariants.length > 0 && invariants.every(({ provedAt }) => provedAt !== null);
+  // Once more since capture began: else that sweep would be part of what is measured.
+  const proved =
+    invariants.length > 0 &&
+    invariants.every(
+      ({ provedAt, unsure, backedBy }) => provedAt !== null && !(unsure && backedBy === 'capture'),
+    );
   return proved && (capture.kind === 'sweeps' || capture.since !== null);
 }
 
