@@ -192,14 +192,16 @@ export class Budget {
       for (let next = this.#untold; next; next = this.#untold) {
         this.#untold = undefined;
         const { waitMs, why, times } = next;
+        const held = this.#blockedUntil;
         const { rows } = await this.#pool.query<{ ms: number }>(
           'select evenkeel.limit_blocks($1, $2, $3, $4, $5) as ms',
           [this.name, waitMs < 0 ? null : waitMs, why, times > 0, times],
         );
-        // More was said meanwhile: it holds until it is written, too.
-        if (this.#untold) continue;
-        // The row knows, and nothing is reserved but from there: it may be less than what was held back till it was heard.
-        this.#blockedUntil = performance.now() + (rows[0]?.ms ?? 0);
+        // The row knows, and nothing is reserved but from there: it may be less than the time for which it was held back till now.
+        // What was said meanwhile holds beside it.
+        const until = performance.now() + (rows[0]?.ms ?? 0);
+        const more = this.#untold !== undefined || this.#blockedUntil !== held;
+        this.#blockedUntil = more ? Math.max(until, this.#blockedUntil) : until;
         this.#dismiss(this.blockedMs);
         this.#wake?.();
       }
