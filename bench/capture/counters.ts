@@ -1,7 +1,7 @@
 import type { Options } from '../options.ts';
 import type { Report, Row } from '../report.ts';
 import { median } from '../stage.ts';
-import { type Usage, ours, startMeter } from '../tpcc/meter.ts';
+import { type Usage, ourParts, ours, perRow, startMeter } from '../tpcc/meter.ts';
 import { spread } from '../tpcc/throughput.ts';
 import { type Rig, openRig } from './rig.ts';
 
@@ -36,9 +36,11 @@ const script = ({ posts, group }: Size) => String.raw`\set topic random(1, ${pos
   update topic set posts = posts + 1 where id = :topic;
   commit;`;
 
-/** What a changed row cost, µs of CPU. */
-type Cost = Readonly<Record<'in all' | (typeof who)[number], number>>;
-const who = ['evenkeel', 'its backends', 'walsender'] as const;
+interface Cost {
+  readonly usage: Usage;
+  readonly rows: number;
+}
+const inAll = (cost: Cost): number => perRow(cost, ours(cost.usage));
 
 /** The same changes a second on more and more rows, and on larger and larger groups: what a changed row costs. */
 export async function benchCounters({ pairs, seconds, rate = 300, pgBin }: Options): Promise<Report> {
@@ -50,26 +52,31 @@ export async function benchCounters({ pairs, seconds, rate = 300, pgBin }: Optio
       for (const size of sizes) {
         const cost = await measure(rig, size, rate, seconds);
         runs.get(size)?.push(cost);
-        console.log(`  ${named(size)}: ${cost['in all'].toFixed(0)} µs`);
+        console.log(`  ${named(size)}: ${inAll(cost).toFixed(0)} µs`);
       }
     }
   } finally {
     await rig.close();
   }
-  const of = (size: Size, part: keyof Cost) => (runs.get(size) ?? []).map(cost => cost[part]);
-  const base = of(sizes[0], 'in all');
+  const of = (size: Size, cost: (one: Cost) => number) => (runs.get(size) ?? []).map(cost);
+  const base = of(sizes[0], inAll);
   return {
     how: `${rate} transactions/s of two changed rows each, ${pairs} interleaved runs of ${seconds} s each, medians (least–most) of Evenkeel, its backends and the walsender; ${rig.described}`,
     rows: sizes.flatMap((size, i): Row[] => [
-      { what: `CPU for a changed row, µs: ${named(size)}`, value: spread(of(size, 'in all'), 1) },
-      { what: `… ${who.join(' · ')}`, value: who.map(one => median(of(size, one)).toFixed(0)).join(' · ') },
+      { what: `CPU for a changed row, µs: ${named(size)}`, value: spread(of(size, inAll), 1) },
+      {
+        what: `… ${ourParts.join(' · ')}`,
+        value: ourParts
+          .map(part => median(of(size, one => perRow(one, one.usage[part]))).toFixed(0))
+          .join(' · '),
+      },
       ...(i === 0
         ? []
         : [
             {
               what: `… ÷ ${named(sizes[0])}`,
               value: spread(
-                of(size, 'in all').map((one, n) => one / (base[n] ?? Number.NaN)),
+                of(size, inAll).map((one, n) => one / (base[n] ?? Number.NaN)),
                 2,
               ),
             },
@@ -89,14 +96,7 @@ async function measure(rig: Rig, size: Size, rate: number, seconds: number): Pro
     const load = field.load(script(size), { clients: 4, rate, for: { seconds } });
     const stop = await startMeter(field.pool, { driver: load.process.pid, evenkeel: beside.pid });
     const { transactions } = await load.done;
-    const usage: Usage = await stop();
-    const each = (cpu: number) => (cpu * 1e6) / (2 * transactions);
-    return {
-      'in all': each(ours(usage)),
-      evenkeel: each(usage.evenkeel),
-      'its backends': each(usage['its backends']),
-      walsender: each(usage.walsender),
-    };
+    return { usage: await stop(), rows: 2 * transactions };
   } finally {
     await beside.stop();
   }

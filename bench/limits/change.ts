@@ -3,7 +3,7 @@ import { migrate } from '../../src/db/migrate.ts';
 import type { Row } from '../report.ts';
 import { type Stage, median } from '../stage.ts';
 import type { Times } from './caller.ts';
-import { asked, end, forked, said, started } from './process.ts';
+import { asked, end, forked, said, started, warmMs } from './process.ts';
 import type { Order } from './upstream.ts';
 
 const processes = 4;
@@ -46,8 +46,7 @@ async function run(stage: Stage, rate: number): Promise<number[]> {
     processes,
   );
   const late: number[] = [];
-  // By then processes are warm.
-  await delay(15_000);
+  await delay(warmMs);
   for (let trial = 0; trial < trials; trial++) {
     await asked(upstream, order(2 * rate));
     // As if it had never refused.

@@ -4,13 +4,11 @@ import type { Row } from '../report.ts';
 import { type Stage, median } from '../stage.ts';
 import { hasCelery, startCelery } from './peers/celery.ts';
 import { openRedis } from './peers/redis.ts';
-import { type Task, asked, end, forked, said, started } from './process.ts';
+import { type Task, asked, end, forked, said, started, warmMs } from './process.ts';
 import type { Counted, Order } from './upstream.ts';
 
 const processes = 4;
 const seconds = 15;
-/** By then processes are warm, and what is learned is learned; ms. */
-const warmMs = 15_000;
 
 /** One way to keep to a limit: who sends, what it is told, and what the upstream says. */
 interface Arm {

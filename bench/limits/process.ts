@@ -17,6 +17,9 @@ export interface Task {
   readonly beside: number;
 }
 
+/** By then processes are warm, and what is learned is learned; ms. */
+export const warmMs = 15_000;
+
 /** In the process itself: what it was told. It ends with its parent. */
 export function task(): Task {
   process.on('disconnect', () => process.exit());

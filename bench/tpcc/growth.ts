@@ -2,7 +2,7 @@ import type { Options } from '../options.ts';
 import type { Report, Row } from '../report.ts';
 import { median } from '../stage.ts';
 import { openGround } from './ground.ts';
-import { type Part, ours } from './meter.ts';
+import { ourParts, ours, perRow } from './meter.ts';
 import { type Measured, measure, spread } from './throughput.ts';
 
 /** `--warehouses` says how far it grows. */
@@ -37,7 +37,7 @@ export async function benchGrowth(options: Options): Promise<Report> {
         1,
       ),
     },
-    ...(['evenkeel', 'its backends', 'walsender'] as const).map((part: Part) => ({
+    ...ourParts.map(part => ({
       what: `… ${part}`,
       value: median(of(size).map(run => perRow(run, run.usage[part]))).toFixed(1),
     })),
@@ -58,6 +58,3 @@ export async function benchGrowth(options: Options): Promise<Report> {
     ],
   };
 }
-
-/** Seconds of CPU to microseconds a changed row. */
-const perRow = ({ rows }: Measured, seconds: number): number => (seconds * 1e6) / rows;

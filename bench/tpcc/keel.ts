@@ -53,15 +53,15 @@ export async function keel(
   return { pid: child.process.pid, stop: child.stop };
 }
 
+/** It rests on capture, and has yet to be swept. */
+export const isOwed = ({ unsure, backedBy }: Overview['invariants'][number]): boolean =>
+  unsure !== null && backedBy === 'capture';
+
 function looked({ capture, invariants }: Overview): boolean {
   const failed = invariants.find(({ state }) => state === 'failed');
   if (failed) throw new Error(`${failed.name} failed: ${failed.why}`);
   // Once more since capture began: else that sweep would be part of what is measured.
-  const proved =
-    invariants.length > 0 &&
-    invariants.every(
-      ({ provedAt, unsure, backedBy }) => provedAt !== null && !(unsure && backedBy === 'capture'),
-    );
+  const proved = invariants.length > 0 && invariants.every(one => one.provedAt !== null && !isOwed(one));
   return proved && (capture.kind === 'sweeps' || capture.since !== null);
 }
 

@@ -100,4 +100,8 @@ function machine(): { busy: number; idle: number } {
 
 export const total = (usage: Usage): number => parts.reduce((sum, part) => sum + usage[part], 0);
 /** What finding and healing cost, wherever. */
-export const ours = (usage: Usage): number => usage.evenkeel + usage['its backends'] + usage.walsender;
+export const ourParts = ['evenkeel', 'its backends', 'walsender'] as const satisfies readonly Part[];
+export const ours = (usage: Usage): number => ourParts.reduce((sum, part) => sum + usage[part], 0);
+/** Seconds of CPU to microseconds a changed row. */
+export const perRow = ({ rows }: { readonly rows: number }, seconds: number): number =>
+  (seconds * 1e6) / rows;

@@ -5,7 +5,7 @@ import type { Options } from '../options.ts';
 import type { Report, Row } from '../report.ts';
 import { median } from '../stage.ts';
 import { type Ground, type Plot, openGround } from './ground.ts';
-import { alone, keel, reader } from './keel.ts';
+import { alone, isOwed, keel, reader } from './keel.ts';
 import { type Usage, parts, startMeter, total } from './meter.ts';
 import { type Done, type Run, startMix } from './mix.ts';
 import { check } from './conditions.ts';
@@ -121,8 +121,7 @@ export async function drain(pool: pg.Pool): Promise<number | undefined> {
   for (;;) {
     const { capture: now, invariants } = await overview(pool);
     const seconds = (performance.now() - began) / 1000;
-    const unsure = invariants.some(one => one.unsure && one.backedBy === 'capture');
-    if (now.verifiedAt && now.verifiedAt >= at && !unsure) return seconds;
+    if (now.verifiedAt && now.verifiedAt >= at && !invariants.some(isOwed)) return seconds;
     if (seconds > 600) throw new Error('the backlog was not looked at within ten minutes');
     await delay(50);
   }
