@@ -17,8 +17,8 @@ export interface Times {
 const { database, upstream, name, rate, beside }: Task = task();
 const pool = createPool(database, 3);
 const budget = new Budget(pool, limit(name, { rate: `${rate}/s` }), randomUUID());
-const notices = new Notices(database, createLog('quiet'), (of, ms) => {
-  if (of === name) budget.block(ms);
+const notices = new Notices(database, createLog('quiet'), (of, ms, epoch) => {
+  if (of === name) budget.block(ms, epoch);
 });
 notices.start();
 await budget.declare();

@@ -18,7 +18,7 @@ export interface Task {
 }
 
 /** By then processes are warm, and what is learned is learned; ms. */
-export const warmMs = 15_000;
+export const warmMs = 25_000;
 
 /** In the process itself: what it was told. It ends with its parent. */
 export function task(): Task {

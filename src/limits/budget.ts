@@ -2,6 +2,7 @@ import type { Pool } from '../db/pool.ts';
 import type { Limit } from '../declare/limit.ts';
 import type { Told } from './answer.ts';
 import { Lateness } from './late.ts';
+import { Window } from './window.ts';
 
 /** The right to send one request now. It has to be given back: a process that dies loses it after half a minute. */
 export interface Permit {
@@ -47,6 +48,7 @@ interface Reserved {
   readonly gap: number;
   readonly wait: number | null;
   readonly leases: readonly string[];
+  readonly epoch: number;
   /** The database's; ms since 1970. */
   readonly clock: number;
 }
@@ -60,6 +62,8 @@ const chanceMs = 20;
 /** A timer that is so late was held up; ms. */
 const heldUpMs = 5;
 const leaseSeconds = 30;
+/** Of a limit's time so much is planned, and reserved: `evenkeel.limit_pace()`. */
+export const pace = 0.9875;
 /** What an upstream says is written down again after so long: another process may have written something else meanwhile; ms. */
 const toldAgainMs = 10_000;
 
@@ -76,6 +80,10 @@ export class Budget {
   /** Reserved, in the order of their time. */
   #due: Due[] = [];
   #blockedUntil = 0;
+  /** What was reserved in an earlier one is void: the row begins another with each wait. */
+  #epoch = 0;
+  /** Blocked, and the row has yet to say in which epoch what comes after is reserved. */
+  #ahead = false;
   /** Ms between two units, as of late. */
   #gap = blockMs;
   #filling = false;
@@ -87,6 +95,7 @@ export class Budget {
   /** Refused, here or elsewhere, since the last answer that was no refusal. */
   #doubtful = false;
   readonly #late = new Lateness();
+  readonly #window = new Window(pace);
   /** What upstreams said to wait, and refusals, that aren't written down yet. */
   #untold: Untold | undefined;
   #telling: Promise<void> | undefined;
@@ -210,21 +219,29 @@ export class Budget {
     }
   }
 
-  /** Nothing is sent for so long: what was reserved goes back, and is reserved anew. */
-  block(ms: number): void {
-    this.#doubtful = true;
+  /**
+   * Nothing is sent for so long, and what was reserved is void.
+   * @param epoch the row's, where it is the row that says so: what was reserved in that one comes after the wait
+   */
+  block(ms: number, epoch?: number): void {
+    if (epoch !== undefined && epoch <= this.#epoch) return;
     this.#blockedUntil = Math.max(this.#blockedUntil, performance.now() + ms);
+    this.#void(epoch);
+    this.#dismiss(this.blockedMs);
+    this.#wake?.();
+    void this.#fill();
+  }
+
+  #void(epoch: number | undefined): void {
+    this.#doubtful = true;
+    this.#ahead = epoch === undefined;
+    this.#epoch = epoch ?? this.#epoch;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#waiters = [...this.#due.map(({ waiter }) => waiter), ...this.#waiters];
     const leases = this.#due.flatMap(({ lease }) => lease ?? []);
-    const units = this.#due.reduce((sum, { waiter }) => sum + waiter.weight, 0);
     this.#due = [];
-    this.#dismiss(this.blockedMs);
     void this.#give(leases);
-    // After the refusal itself, which waits for the same row; where it can't be written the reservations run out within a second.
-    queueMicrotask(() => void this.#adjust(-units).catch(() => {}));
-    void this.#fill();
   }
 
   async close(): Promise<void> {
@@ -250,9 +267,10 @@ export class Budget {
     this.#filling = true;
     try {
       while (this.#waiters.length > 0 && !this.#closed) {
-        const blocked = this.#blockedUntil - performance.now();
-        if (blocked > 0) {
-          await this.#pause(blocked);
+        const { blockedMs } = this;
+        // What is reserved in the row's new epoch comes after the wait: nothing is lost to the way there.
+        if (blockedMs > (this.#ahead ? 0 : leadMs)) {
+          await this.#pause(this.#ahead ? blockedMs : blockedMs - leadMs);
           continue;
         }
         const ahead = (this.#due.at(-1)?.at ?? 0) - performance.now() - leadMs;
@@ -276,22 +294,20 @@ export class Budget {
     while (wanted < most && this.#waiters[wanted]?.weight === weight) wanted++;
     const { rows } = await this.#pool.query<Reserved>(
       `select slots, first_ms as first, gap_ms as gap, wait_ms as wait, leases::text[] as leases,
-              extract(epoch from clock_timestamp())::float8 * 1000 as clock
+              epoch::float8 as epoch, extract(epoch from clock_timestamp())::float8 * 1000 as clock
          from evenkeel.reserve($1, $2, $3, $4, $5)`,
       [this.name, wanted, weight, this.#holder, leaseSeconds],
     );
     const now = performance.now();
-    const { slots = 0, first, gap = blockMs, wait, leases = [], clock = 0 } = rows[0] ?? {};
+    const { slots = 0, first, gap = blockMs, wait, leases = [], epoch = 0, clock = 0 } = rows[0] ?? {};
     for (const lease of leases) this.#leases.add(lease);
     if (leases.length > 0)
       this.#beat ??= setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / 3).unref();
     this.#gap = Math.max(gap, 0.01);
-    // Blocked, or closed, while it was reserved.
-    if (this.#closed || this.#blockedUntil > now) {
-      void this.#give(leases);
-      this.#adjust(-slots * weight).catch(() => {});
-      return;
-    }
+    const blocked = this.#ahead && this.#blockedUntil > now;
+    if (this.#closed || epoch < this.#epoch || (blocked && epoch === this.#epoch))
+      return void this.#give(leases);
+    if (epoch > this.#epoch) this.#void(epoch);
     if (slots === 0) {
       this.#dismiss(wait ?? 0);
       return this.#pause(Math.min(1_000, Math.max(5, wait ?? 0)));
@@ -311,7 +327,10 @@ export class Budget {
   #schedule(): void {
     const [next] = this.#due;
     if (this.#timer || !next) return;
-    this.#timer = setTimeout(() => this.#hand(), Math.max(0, next.at - performance.now()));
+    this.#timer = setTimeout(
+      () => this.#hand(),
+      Math.max(0, this.#window.opens(next.at) - performance.now()),
+    );
   }
 
   #hand(heard = false): void {
@@ -322,8 +341,9 @@ export class Budget {
       setImmediate(() => this.#hand(true));
       return;
     }
-    while (this.#due[0] && this.#due[0].at <= now + 0.5) {
-      const { waiter, lease } = this.#due.shift() as Due;
+    while (this.#due[0] && this.#window.opens(this.#due[0].at) <= now + 0.5) {
+      const { at, waiter, lease } = this.#due.shift() as Due;
+      this.#window.sent(at, now);
       waiter.resolve({ weight: waiter.weight, lease });
     }
     this.#schedule();

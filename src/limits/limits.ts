@@ -19,7 +19,7 @@ export class Limits {
   /** @param url where to listen: past any pooler */
   constructor(pool: Pool, url: string, log: Log) {
     this.#pool = pool;
-    this.#notices = new Notices(url, log, (name, ms) => this.#budgets.get(name)?.block(ms));
+    this.#notices = new Notices(url, log, (name, ms, epoch) => this.#budgets.get(name)?.block(ms, epoch));
   }
 
   /** Brings its row in line with what is declared. */

@@ -12,12 +12,12 @@ const againMs = 1_000;
  */
 export class Notices {
   readonly #url: string;
-  readonly #heard: (name: string, ms: number) => void;
+  readonly #heard: (name: string, ms: number, epoch?: number) => void;
   readonly #service: Service;
   #client: pg.Client | undefined;
 
-  /** @param heard a limit's name, and how long nobody may send; ms */
-  constructor(url: string, log: Log, heard: (name: string, ms: number) => void) {
+  /** @param heard a limit's name, how long nobody may send, in ms, and the row's new epoch, once that is written */
+  constructor(url: string, log: Log, heard: (name: string, ms: number, epoch?: number) => void) {
     this.#url = url;
     this.#heard = heard;
     this.#service = new Service('limits', againMs, log, () => this.#listen());
@@ -58,8 +58,9 @@ export class Notices {
 
   #told(payload: string): void {
     try {
-      const [name, ms] = JSON.parse(payload) as [unknown, unknown];
-      if (typeof name === 'string' && typeof ms === 'number' && ms > 0) this.#heard(name, ms);
+      const [name, ms, epoch] = JSON.parse(payload) as unknown[];
+      if (typeof name !== 'string' || typeof ms !== 'number' || !(ms > 0)) return;
+      this.#heard(name, ms, typeof epoch === 'number' ? epoch : undefined);
     } catch {
       // Anybody may notify.
     }

@@ -359,10 +359,10 @@ test('weights: the estimate is reserved, and what it cost after all is settled',
   await keel.once();
   expect(await plans(db)).toEqual(['x']);
   expect(await db.sql('select sum(used)::int as used from evenkeel.rate_second')).toEqual([{ used: 100 }]);
-  // Given back: the next unit is due a hundred after the first, not three hundred (at 98.5 % of the rate).
+  // Given back: the next unit is due a hundred after the first, not three hundred (at a little less than the rate).
   expect(
     await db.sql(
-      `select round(extract(epoch from tat - reserved_at) * 985) between -900 and 101 as settled from evenkeel.rate_limit`,
+      `select round(extract(epoch from tat - reserved_at) * 987.5) between -900 and 101 as settled from evenkeel.rate_limit`,
     ),
   ).toEqual([{ settled: true }]);
 });

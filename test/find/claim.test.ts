@@ -166,7 +166,7 @@ test('under a limit no more is handed out than it lets through', async () => {
   const limited = mail('none').replace('heal: claim', 'heal: claim limit mailgun 10/s');
   await keelOn(db, { mail: limited }).once();
   const [one, two] = [await claim(db, 40), await claim(db, 40)];
-  // A second's worth, at 98.5 % of the rate, and what came due since.
+  // A second's worth, at a little less than the rate, and what came due since.
   expect(one.length).toBeGreaterThanOrEqual(9);
   expect(one.length).toBeLessThanOrEqual(11);
   expect(two.length).toBeLessThanOrEqual(2);

@@ -8,7 +8,7 @@ import { createLog } from '../../src/log.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import type { Told } from '../../src/limits/answer.ts';
 import { mostWaitMs } from '../../src/limits/when.ts';
-import { Budget, type Permit } from '../../src/limits/budget.ts';
+import { Budget, type Permit, pace } from '../../src/limits/budget.ts';
 import { Notices } from '../../src/limits/notices.ts';
 import { pidOf, untilBlocked } from '../support/blocked.ts';
 import { freshCluster } from '../support/cluster.ts';
@@ -24,7 +24,10 @@ const declared = (more: Partial<Limit> = {}): Limit => ({
   ...more,
 });
 
-async function budgetOn(db: Pick<FreshDatabase, 'url'>, more: Partial<Limit> = {}): Promise<Budget> {
+const budgetOn = async (db: Pick<FreshDatabase, 'url'>, more: Partial<Limit> = {}): Promise<Budget> =>
+  (await openBudget(db, more)).budget;
+
+async function openBudget(db: Pick<FreshDatabase, 'url'>, more: Partial<Limit>) {
   const pool = createPool(db.url, 2);
   await migrate(pool);
   const budget = new Budget(pool, declared(more), randomUUID());
@@ -33,7 +36,7 @@ async function budgetOn(db: Pick<FreshDatabase, 'url'>, more: Partial<Limit> = {
     await budget.close();
     await pool.end();
   });
-  return budget;
+  return { pool, budget };
 }
 
 const reserve = async (db: FreshDatabase, wanted = 1000, weight = 1) =>
@@ -63,14 +66,7 @@ test.each(['fails', 'hangs', 'is overtaken by a refusal'])(
   'where giving back what was reserved too much %s, whoever waits is served in the end, and not before he may',
   async how => {
     const db = await freshDatabase();
-    const pool = createPool(db.url, 2);
-    await migrate(pool);
-    const budget = new Budget(pool, declared({ rate: 1_000 }), randomUUID());
-    await budget.declare();
-    onTestFinished(async () => {
-      await budget.close();
-      await pool.end();
-    });
+    const { pool, budget } = await openBudget(db, { rate: 1_000 });
     const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
     let overtaken = false;
     const settles = (...args: unknown[]) => {
@@ -117,7 +113,7 @@ test('four at once never get more than the rate allows, and get all of it', asyn
   expect(taken.flat()).toHaveLength(400);
   // What was handed out lies behind the row's next due time, and that is at most as far as the rate went.
   const [row] = await db.sql(
-    `select extract(epoch from tat - $1::timestamptz) * 0.985 * 400 as units, (select sum(used) from evenkeel.rate_second) as used from evenkeel.rate_limit`,
+    `select extract(epoch from tat - $1::timestamptz) * evenkeel.limit_pace() * 400 as units, (select sum(used) from evenkeel.rate_second) as used from evenkeel.rate_limit`,
     [began],
   );
   expect(row.used).toBe(400);
@@ -132,7 +128,7 @@ test('reservations are spaced, reach a second ahead at most, and say when to ask
   );
   const first = await reserve(db);
   expect(first).toMatchObject({ wait_ms: null, leases: [] });
-  expect(first.gap_ms).toBeCloseTo(1000 / 98.5, 6);
+  expect(first.gap_ms).toBeCloseTo(1000 / (100 * pace), 6);
   expect(first.slots).toBe(99);
   await db.sql(`update evenkeel.rate_limit set rate = 0.5, tat = '-infinity'`);
   expect((await reserve(db)).slots).toBe(1);
@@ -148,16 +144,16 @@ test('after a rest the first second goes out at half the rate, where that is mor
     db.sql('update evenkeel.rate_limit set tat = tat - $1::interval, busy_from = busy_from - $1::interval', [
       interval,
     ]);
-  expect(await gap()).toBeCloseTo(2000 / 98.5, 6);
-  expect(await gap()).toBeCloseTo(2000 / 98.5, 6);
+  expect(await gap()).toBeCloseTo(2000 / (100 * pace), 6);
+  expect(await gap()).toBeCloseTo(2000 / (100 * pace), 6);
   await later('0.9 seconds');
   await later('0.2 seconds');
   await db.sql('update evenkeel.rate_limit set tat = clock_timestamp()');
-  expect(await gap()).toBeCloseTo(1000 / 98.5, 6);
+  expect(await gap()).toBeCloseTo(1000 / (100 * pace), 6);
   await later('1.1 seconds');
-  expect(await gap()).toBeCloseTo(2000 / 98.5, 6);
+  expect(await gap()).toBeCloseTo(2000 / (100 * pace), 6);
   await db.sql(`update evenkeel.rate_limit set rate = 5, tat = '-infinity'`);
-  expect(await gap()).toBeCloseTo(1000 / (0.985 * 5), 6);
+  expect(await gap()).toBeCloseTo(1000 / (5 * pace), 6);
 });
 
 test('a heavy request takes its share of time, and the difference is settled afterwards', async () => {
@@ -169,7 +165,7 @@ test('a heavy request takes its share of time, and the difference is settled aft
     Number((await db.sql('select extract(epoch from tat) as tat from evenkeel.rate_limit'))[0].tat);
   const before = await tat();
   await budget.release({ weight: 5000, lease: undefined }, 1060);
-  expect(await tat()).toBeCloseTo(before - 3940 / 985, 3);
+  expect(await tat()).toBeCloseTo(before - 3940 / (1000 * pace), 3);
 });
 
 test('a limit of more units a second than a clock can tell apart', async () => {
@@ -511,13 +507,110 @@ test('what was reserved and not sent before a refusal is nobody’s loss', async
   const taking = Array.from({ length: 2 }, () => budget.take());
   await taking[0];
   await until(async () => (await used()) === 2, { what: 'the second to be reserved' });
-  budget.block(20_000);
-  await until(async () => (await used()) === 1, { what: 'its slot to go back' });
+  await budget.heard({ refused: true, waitMs: 20_000 }, '429');
+  expect(await used()).toBeLessThan(1.1);
   const [{ ms }] = await db.sql(
     'select extract(epoch from tat - clock_timestamp())::float8 * 1000 as ms from evenkeel.rate_limit',
   );
   expect(ms).toBeLessThan(1_100);
   taking[1]?.catch(() => {});
+});
+
+const blocks = async (db: FreshDatabase, ms: number) =>
+  (await db.sql(`select evenkeel.limit_blocks('api', $1, 'it refused', true) as ms`, [ms]))[0].ms as number;
+const aheadMs = async (db: FreshDatabase) =>
+  Number(
+    (
+      await db.sql(
+        'select extract(epoch from tat - clock_timestamp())::float8 * 1000 as ms from evenkeel.rate_limit',
+      )
+    )[0].ms,
+  );
+
+test('after a wait all reserve anew, one behind the other from its end, whoever is late to hear of it', async () => {
+  const db = await freshDatabase();
+  await budgetOn(db);
+  await reserve(db, 40);
+  await reserve(db, 40);
+  expect(await blocks(db, 300)).toBeCloseTo(300, 3);
+  const one = await reserve(db, 20);
+  const two = await reserve(db, 20);
+  expect(one.first_ms).toBeGreaterThan(200);
+  expect(one.first_ms).toBeLessThanOrEqual(300);
+  // On the same clock, a few ms later.
+  expect(two.first_ms).toBeLessThan((one.first_ms ?? 0) + 20 * two.gap_ms);
+  expect(two.first_ms).toBeGreaterThan(20 * two.gap_ms);
+  expect((await db.sql('select epoch::int from evenkeel.rate_limit'))[0]).toEqual({ epoch: 1 });
+});
+
+test('a wait gives back nothing that was used: a heavy request, a debt, or what programs were handed', async () => {
+  const db = await freshDatabase();
+  const budget = await budgetOn(db);
+  const anew = () =>
+    db.sql(`update evenkeel.rate_limit set tat = '-infinity', blocked_until = null, run_to = null`);
+  await reserve(db, 1, 500);
+  await blocks(db, 1);
+  expect(await aheadMs(db)).toBeGreaterThan(4_900);
+  await anew();
+  await reserve(db, 10);
+  await budget.release({ weight: 1, lease: undefined }, 501);
+  await blocks(db, 1);
+  expect(await aheadMs(db)).toBeGreaterThan(4_900);
+  await anew();
+  await db.sql(`select from evenkeel.reserve('api', 40, 1, null, 0)`);
+  await blocks(db, 1);
+  expect(await aheadMs(db)).toBeGreaterThan(350);
+  // And where it weighs more than a clock can count.
+  await anew();
+  await reserve(db, 1, 1e9);
+  await blocks(db, 1);
+  expect(await aheadMs(db)).toBeGreaterThan(1e6);
+});
+
+test('who isn’t told of a wait hears of it with what he reserves next, and sends nothing from before', async () => {
+  const db = await freshDatabase();
+  const { pool, budget } = await openBudget(db, { rate: 20 });
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  let reserved = 0;
+  let sent = 0;
+  let before: number | undefined;
+  Object.assign(pool, {
+    query: async (...args: unknown[]) => {
+      const fifth = String(args[0]).includes('evenkeel.reserve') && ++reserved === 5;
+      if (fifth) await blocks(db, 900);
+      const result = await query(...args);
+      if (fifth) before = sent;
+      return result;
+    },
+  });
+  const taking = Array.from({ length: 8 }, () => budget.take().then(() => sent++));
+  const known = await until(() => before, { what: 'it to be blocked' });
+  // Those that it had reserved were due within a seventh of a second.
+  const over = performance.now() + 300;
+  await until(() => performance.now() > over, { what: 'a third of a second' });
+  expect([known < 5, sent]).toEqual([true, known]);
+  await Promise.all(taking);
+});
+
+test('what was on its way when a wait began is void; what was reserved since comes after it, and is kept', async () => {
+  const db = await freshDatabase();
+  const { pool, budget } = await openBudget(db, { burst: 100 });
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  let reserved = 0;
+  Object.assign(pool, {
+    query: async (...args: unknown[]) => {
+      if (!String(args[0]).includes('evenkeel.reserve')) return query(...args);
+      const first = ++reserved === 1;
+      const early = first ? await query(...args) : undefined;
+      // Once between the reservation and its answer, once before it.
+      if (reserved <= 2) budget.block(await blocks(db, 150), reserved);
+      return early ?? query(...args);
+    },
+  });
+  const began = performance.now();
+  await budget.take();
+  expect(performance.now() - began).toBeGreaterThan(145);
+  expect(reserved).toBe(2);
 });
 
 test('a refusal stops this process even while the database can’t be written', async () => {
