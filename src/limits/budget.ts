@@ -304,8 +304,8 @@ export class Budget {
     if (leases.length > 0)
       this.#beat ??= setInterval(() => void this.#renew(), (leaseSeconds * 1_000) / 3).unref();
     this.#gap = Math.max(gap, 0.01);
-    const blocked = this.#ahead && this.#blockedUntil > now;
-    if (this.#closed || epoch < this.#epoch || (blocked && epoch === this.#epoch))
+    // Void, or about to be.
+    if (this.#closed || epoch < this.#epoch || (this.#ahead && this.#blockedUntil > now))
       return void this.#give(leases);
     if (epoch > this.#epoch) this.#void(epoch);
     if (slots === 0) {

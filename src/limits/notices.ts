@@ -7,7 +7,7 @@ const againMs = 1_000;
 
 /**
  * Tells of refusals that other processes met (NOTIFY evenkeel_limit), so that nobody sends what was reserved before. It needs a
- * connection of its own, past any pooler in transaction mode. Without it the next block of reservations tells, a tenth of a
+ * connection of its own, past any pooler in transaction mode. Without it the next reservation tells, a seventh of a
  * second later at most.
  */
 export class Notices {
@@ -59,7 +59,7 @@ export class Notices {
   #told(payload: string): void {
     try {
       const [name, ms, epoch] = JSON.parse(payload) as unknown[];
-      if (typeof name !== 'string' || typeof ms !== 'number' || !(ms > 0)) return;
+      if (typeof name !== 'string' || typeof ms !== 'number' || !(ms >= 0)) return;
       this.#heard(name, ms, typeof epoch === 'number' ? epoch : undefined);
     } catch {
       // Anybody may notify.

@@ -30,7 +30,7 @@ export function followed({ unfollowed, tables }: Derivation): string[] {
   ];
 }
 
-export const balancedAs = 'by a slot: only of keys whose sums a transaction did not keep in step';
+export const balancedAs = 'only of keys whose sums a transaction did not keep in step';
 
 export function forms({ form, costs: { lateral, any, whole } }: Asked): string[] {
   const how = {

@@ -38,9 +38,9 @@ const most = 10_000;
 
 /**
  * Suspects of an invariant whose sums and counts are dear to ask for: a key is suspected where a transaction has added
- * something to one of its differences, or where that isn't known. It has to be told every row once, old and new together.
- * A slot tells little of old rows, so the governed ones are remembered from when they were told last. This is a filter and
- * no more: whatever is suspected is asked of the tables.
+ * something to one of its differences, or where that isn't known: that of an update without old images is not. A slot tells little of
+ * old rows, so the governed ones are remembered from when they were told last. This is a filter and no more: whatever is suspected is
+ * asked of the tables.
  */
 export class Balances {
   readonly #balance: Balance;

@@ -21,7 +21,7 @@ export interface Derivation {
   /** Its answer changes while no row does. */
   readonly clock: boolean;
   readonly everyMs: number | null;
-  /** Its sums are dear to ask for: where a slot tells, only of keys that a transaction didn't keep in step. */
+  /** Its sums are dear to ask for: only of keys that a transaction didn't keep in step. */
   readonly balanced: boolean;
   readonly asked: Asked;
 }

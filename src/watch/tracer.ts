@@ -67,14 +67,11 @@ export class Tracer implements Sink {
     return this.#watches.get(name);
   }
 
-  /**
-   * From now on these; what is suspected of those that stay as they are is kept, others are swept.
-   * @param exact every row is told once, its old image with its new one
-   */
-  follow(bounds: readonly Bound[], watched: readonly Watched[], exact: boolean): void {
+  /** From now on these; what is suspected of those that stay as they are is kept, others are swept. */
+  follow(bounds: readonly Bound[], watched: readonly Watched[]): void {
     const before = this.#watches;
     for (const { balances } of before.values()) balances?.interrupt();
-    this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name), exact)]));
+    this.#watches = new Map(bounds.map(bound => [bound.name, watchOf(bound, before.get(bound.name))]));
     for (const [name, { bound, all }] of before) {
       const now = this.#watches.get(name);
       if (!now || sameScope(now.bound, bound)) continue;
@@ -245,7 +242,7 @@ interface Table {
   tellings: Partial<Record<Operation, Telling>>;
 }
 
-function watchOf(bound: Bound, before: Watch | undefined, exact: boolean): Watch {
+function watchOf(bound: Bound, before: Watch | undefined): Watch {
   const same = before?.bound.hash === bound.hash ? before : undefined;
   const lookUps = bound.scope.paths
     .filter(path => path.joins.length > 0)
@@ -257,7 +254,7 @@ function watchOf(bound: Bound, before: Watch | undefined, exact: boolean): Watch
   const keys = same?.keys ?? new Suspects();
   const { scope, costs } = bound;
   const families = bound.key.map(({ family }) => family);
-  const balance = exact && pays(costs) ? scope.balance : undefined;
+  const balance = pays(costs) ? scope.balance : undefined;
   const balances = balance && new Balances(balance, families, keys);
   return { bound, keys, lookUps, balances, all: [keys, ...lookUps.map(({ from }) => from)] };
 }

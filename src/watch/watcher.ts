@@ -125,7 +125,7 @@ export class Watcher {
     const { kind } = capture;
     // What was not acknowledged is told again, and counted from another position.
     tracer.forget();
-    tracer.follow(bounds, plans, capture.exact);
+    tracer.follow(bounds, plans);
     const gapless = await noteKind(pool, kind, why);
     if (!gapless) tracer.gap(`capture by ${kind} begins`);
     try {
@@ -165,7 +165,7 @@ export class Watcher {
     const plans = capturePlan(bounds);
     if (!same) {
       this.#followed = undefined;
-      tracer.follow(bounds, plans, capture.exact);
+      tracer.follow(bounds, plans);
       await capture.watch(plans);
       await this.#load();
     }

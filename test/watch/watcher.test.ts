@@ -36,7 +36,6 @@ const table = (name = 't') =>
 
 /** A capture that tells what a test says. Positions are counted from 1 in each, as with triggers. */
 class Told implements Capture {
-  readonly exact = false;
   readonly kind = 'triggers';
   readonly untold = new Map<string, string>();
   readonly ended: Promise<never>;

@@ -13,6 +13,8 @@ export interface Watched {
   readonly columns: readonly string[];
   /** Columns that show which changes can't matter: told behind the others by a capture that can, where it can. */
   readonly extra: readonly string[];
+  /** Of these, what sums and counts are kept from: triggers that tell it tell every row of an update. Undefined: there are none. */
+  readonly summed?: readonly string[] | undefined;
 }
 
 /**
@@ -42,8 +44,9 @@ export interface Sink {
   begin(origin: Origin): void;
   /**
    * A row as it was and as it is. `old` is undefined for inserts, and for an update of which no old value is told, though
-   * not all are known to be as they were; where capture knows that none changed, it gives `now` twice. A capture that
-   * doesn't know which old image belongs to which new one tells each as a new one.
+   * not all are known to be as they were; where capture knows that none changed, it gives `now` twice. All rows of an update
+   * are told with an old image or none is. Which belongs to which may be a guess, and without old images they may be among the new
+   * ones: nothing may rest on either.
    */
   row(
     table: Watched,
@@ -63,8 +66,6 @@ export interface Sink {
 
 export interface Capture {
   readonly kind: 'slot' | 'triggers';
-  /** Tells every changed row once, its old image together with its new one. */
-  readonly exact: boolean;
   /** Begins to tell; resolves once it reads. Called once. @throws when it can't read (then `stop` is still called) */
   start(watched: readonly Watched[], sink: Sink): Promise<void>;
   /** Other tables or columns from now on: a change of definitions. */

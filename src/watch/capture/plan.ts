@@ -46,6 +46,7 @@ export function capturePlan(bounds: readonly Bound[]): TablePlan[] {
       relation,
       columns,
       extra: extras(relation, bounds, columns),
+      summed: summed(relation, bounds, columns),
       untold: columns.filter(
         name => !told.includes(name) || relation.identities.some(identity => !tells(identity, name)),
       ),
@@ -73,6 +74,21 @@ function extras(relation: Relation, bounds: readonly Bound[], columns: readonly 
         return [...((seen && used) || []), ...tested, ...added];
       }),
   );
+  return relation.columns
+    .filter(({ name, generated }) => !generated && wanted.has(name) && !columns.includes(name))
+    .map(({ name }) => name);
+}
+
+/** What has to be known of each row to keep sums and counts, as soon as those are dear to ask for; undefined: of this table nothing. */
+function summed(
+  relation: Relation,
+  bounds: readonly Bound[],
+  columns: readonly string[],
+): readonly string[] | undefined {
+  const kept = bounds.flatMap(({ scope }) => scope.balance ?? []);
+  const terms = kept.flatMap(balance => balance.terms).filter(term => term.relation.oid === relation.oid);
+  if (terms.length === 0 && kept.every(({ table }) => table.oid !== relation.oid)) return undefined;
+  const wanted = new Set(terms.flatMap(columnsOf));
   return relation.columns
     .filter(({ name, generated }) => !generated && wanted.has(name) && !columns.includes(name))
     .map(({ name }) => name);

@@ -35,10 +35,6 @@ export class CaptureHearing implements Hearing, Sink {
     capture.ended.catch((error: Error) => (this.#failed = error));
   }
 
-  get exact(): boolean {
-    return this.#capture.exact;
-  }
-
   ddl(): string {
     return '';
   }

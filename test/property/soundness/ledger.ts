@@ -19,15 +19,12 @@ const sorted = (values: Readonly<Record<string, string | null>>) =>
 /** The way from changes to keys as it is in production; remembers what the tracer remembers. */
 export class Trace {
   readonly #bound: Bound;
-  readonly #exact: boolean;
   readonly #tracer = new Tracer(() => {});
   #watched: Told['watched'] | undefined;
   #position = 0n;
 
-  /** @param exact as captures say of themselves */
-  constructor(bound: Bound, exact: boolean) {
+  constructor(bound: Bound) {
     this.#bound = bound;
-    this.#exact = exact;
   }
 
   /** The keys that may have changed; undefined: any. */
@@ -36,7 +33,7 @@ export class Trace {
     for (const table of this.#bound.scope.reads) {
       if (all.has(table.name) || (told.has(table.name) && isBlind(this.#bound, table))) return undefined;
     }
-    if (this.#watched !== watched) this.#tracer.follow([this.#bound], watched, this.#exact);
+    if (this.#watched !== watched) this.#tracer.follow([this.#bound], watched);
     this.#watched = watched;
     for (const changes of transactions) {
       this.#tracer.begin({ xid: '3', at: new Date() });

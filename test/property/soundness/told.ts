@@ -24,8 +24,6 @@ export const tablesOf = ({ transactions }: Told): Set<string> =>
 
 /** A way to learn of changes. */
 export interface Hearing {
-  /** As captures say of themselves. */
-  readonly exact: boolean;
   /** Statements that make a world's tables tell; run with its DDL. */
   ddl(world: World): string;
   /** Begins to listen. @returns which of the queries can't be followed, though their tables could be */
@@ -36,7 +34,6 @@ export interface Hearing {
 
 /** Row triggers that write old and new rows into a log: derivation alone. */
 export class LogHearing implements Hearing {
-  readonly exact = true;
   readonly #pool: Pool;
   #world: World | undefined;
   #watched: readonly Watched[] = [];

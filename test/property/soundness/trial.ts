@@ -150,7 +150,7 @@ export async function trial(ground: Ground, seed: number, rounds: number): Promi
     asked.map(({ bound }) => bound),
   );
   const ledgers = new Map<Asked, Ledger | undefined>();
-  const traces = new Map(asked.map(one => [one, new Trace(one.bound, hearing.exact)]));
+  const traces = new Map(asked.map(one => [one, new Trace(one.bound)]));
   const full = (one: Asked): Promise<Ledger | undefined> =>
     transaction(pool, { ...limits, schemas }, tx => truth(tx, one.bound)).catch((error: unknown) => {
       if (error instanceof Repeated) counts.repeated++;

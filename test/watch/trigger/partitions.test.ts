@@ -1,5 +1,6 @@
 /** Statements aimed at a partitioned table, at a partition, and at what lies between: each told once, as changes of the root. */
 import { expect, test } from 'vitest';
+import type { Watched } from '../../../src/watch/capture/capture.ts';
 import { until } from '../../support/wait.ts';
 import { install, listen, scene, watch, whyNot } from './scene.ts';
 
@@ -122,3 +123,21 @@ test('a column that is computed when it is read is refused', async () => {
   await install(db, fine);
   expect(await whyNot(db, fine)).toEqual([undefined]);
 });
+
+test.each(['each distinct image', 'every row'])(
+  'a row that a trigger refuses where it moves to is gone, and told so: %s',
+  async how => {
+    const summed = how === 'every row' ? ['amount'] : undefined;
+    const { db } = await begin();
+    await db.sql(`create function refuse() returns trigger language plpgsql as 'begin return null; end';
+      create trigger refuse before insert on high_1 for each row execute function refuse()`);
+    const [lines] = await watch(db, { lines: ['order_id'] });
+    const watched = [{ ...(lines as Watched), extra: summed ?? [], summed }];
+    await install(db, watched);
+    const { told, quiet } = await listen(db, watched);
+    await db.sql('update lines set order_id = 150 where id = 1');
+    expect(await db.sql('select from lines where id = 1')).toEqual([]);
+    await quiet();
+    expect([told.rows, told.alls]).toEqual([[`lines update 1${summed ? ',1' : ''}`], []]);
+  },
+);

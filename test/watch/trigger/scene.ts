@@ -3,7 +3,7 @@ import { readRelations, resolve } from '../../../src/catalog/relation.ts';
 import { migrate } from '../../../src/db/migrate.ts';
 import { type Tx, createPool, transaction } from '../../../src/db/pool.ts';
 import type { Image, Operation, Origin, Sink, Watched } from '../../../src/watch/capture/capture.ts';
-import { triggerDdl } from '../../../src/watch/capture/trigger/ddl.ts';
+import { type Step, triggerDdl } from '../../../src/watch/capture/trigger/ddl.ts';
 import { type Readiness, readiness } from '../../../src/watch/capture/trigger/readiness.ts';
 import { TriggerCapture } from '../../../src/watch/capture/trigger/trigger.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/database.ts';
@@ -37,9 +37,11 @@ export async function watch(
   });
 }
 
+export const ddlOf = (db: FreshDatabase, watched: readonly Watched[]): Promise<Step[]> =>
+  inTx(db, tx => triggerDdl(tx, watched));
+
 export async function install(db: FreshDatabase, watched: readonly Watched[]): Promise<void> {
-  const steps = await inTx(db, tx => triggerDdl(tx, watched));
-  for (const { sql } of steps) await inTx(db, tx => tx.query(sql));
+  for (const { sql } of await ddlOf(db, watched)) await inTx(db, tx => tx.query(sql));
 }
 
 /** Tables, watched and with their triggers. */
@@ -63,7 +65,7 @@ export const whyNot = async (
 
 export interface Told {
   readonly origin: Origin;
-  /** `lines update 1,2`; an update of one image, a delete's old one, an insert's new one. */
+  /** `lines update 1,2`, or `1,1 → 1,2`; a delete's old image, an insert's new one. */
   readonly rows: string[];
 }
 
@@ -88,12 +90,13 @@ export class Recorder implements Sink {
   row(table: Watched, operation: Operation, old: Image | undefined, now: Image | undefined): void {
     const shape = {
       insert: !old && now,
-      update: !old && now,
+      update: now ?? old,
       delete: old && !now,
       truncate: undefined,
     };
     if (!shape[operation]) throw new Error(`told in the wrong shape: ${operation}`);
-    this.#open?.rows.push(`${table.relation.name} ${operation} ${(now ?? old)?.map(String).join()}`);
+    const images = [old, now].flatMap(image => (image ? [image.map(String).join()] : []));
+    this.#open?.rows.push(`${table.relation.name} ${operation} ${images.join(' → ')}`);
   }
 
   all(table: Watched, why: string): void {

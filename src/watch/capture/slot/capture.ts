@@ -37,7 +37,6 @@ const releaseMs = 2_000;
  */
 export class SlotCapture implements Capture {
   readonly kind = 'slot';
-  readonly exact = true;
   readonly ended: Promise<never>;
   readonly #means: SlotMeans;
   readonly #stream: Stream;

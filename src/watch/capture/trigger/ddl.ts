@@ -1,6 +1,6 @@
 import { type Tx, ask } from '../../../db/pool.ts';
 import type { Operation, Watched } from '../capture.ts';
-import { type TriggerFunction, events, strings, triggerFunction, triggerName } from './function.ts';
+import { type TriggerFunction, events, strings, toldOf, triggerFunction, triggerName } from './function.ts';
 import { readiness } from './readiness.ts';
 
 const reads: Readonly<Record<Operation, string>> = {
@@ -23,15 +23,16 @@ export interface Step {
 export async function triggerDdl(tx: Tx, watched: readonly Watched[]): Promise<Step[]> {
   const functions = new Map<string, string>();
   const steps: Step[] = [];
-  for (const { table: one, why, blind } of await readiness(tx, watched)) {
-    if (why === undefined || blind) continue;
-    const made = events.map(event => ({ event, ...triggerFunction(one, event) }));
+  for (const { table: one, why, lean, blind } of await readiness(tx, watched)) {
+    if ((why === undefined && !lean) || blind) continue;
+    const told = toldOf(one);
+    const made = events.map(event => ({ event, ...triggerFunction(told, event) }));
     for (const each of made) if (!(await exists(tx, each))) functions.set(each.name, functionDdl(each));
     for (const table of await membersOf(tx, one.relation.oid)) {
       const sql = made.map(
         ({ event, name }) =>
           // Which columns it captures stands in its arguments, for readiness.ts and for \\d.
-          `create or replace trigger ${triggerName(event)} after ${event} on ${table} ${reads[event]}for each statement execute function evenkeel.${name}(${strings(one.columns)});\n` +
+          `create or replace trigger ${triggerName(event)} after ${event} on ${table} ${reads[event]}for each statement execute function evenkeel.${name}(${strings(told.columns)});\n` +
           `alter table only ${table} enable always trigger ${triggerName(event)};`,
       );
       steps.push({ table, sql: sql.join('\n') });

@@ -38,9 +38,26 @@ export interface TriggerFunction {
   readonly settings: readonly string[];
 }
 
-/** @param columns must hold what is needed; the types decide only which settings their text depends on */
-export function triggerFunction({ relation, columns }: Watched, event: Operation): TriggerFunction {
-  const body = event === 'truncate' || columns.length === 0 ? whole(event) : told(event, columns);
+/** What triggers tell of a table. */
+export interface Told {
+  readonly relation: Watched['relation'];
+  readonly columns: readonly string[];
+  /** Every row as it was and as it is, for sums; else each distinct image once. */
+  readonly every: boolean;
+}
+
+export const toldOf = ({ relation, columns, summed }: Watched): Told => ({
+  relation,
+  columns: [...columns, ...(summed ?? [])],
+  every: summed !== undefined,
+});
+
+/** Must hold what is needed; the types decide only which settings their text depends on. */
+export function triggerFunction({ relation, columns, every }: Told, event: Operation): TriggerFunction {
+  const body =
+    event === 'truncate' || columns.length === 0
+      ? whole(event)
+      : told(event, columns, every && event === 'update');
   const settings = ['search_path = pg_catalog, pg_temp', `lock_timeout = '100ms'`];
   const plain = columns.every(name => stable.has(columnOf(relation, name)?.family ?? 0));
   if (!plain)
@@ -76,7 +93,7 @@ const room = (size: string) => `if (${size}) > evenkeel.change_most() then
 function whole(event: Operation): string {
   const none: Partial<Record<Operation, string>> = {
     insert: 'if not exists (select from evenkeel_new) then return null; end if;',
-    update: 'if not exists (select from evenkeel_new) then return null; end if;',
+    update: 'if not exists (select from evenkeel_old) then return null; end if;',
     delete: 'if not exists (select from evenkeel_old) then return null; end if;',
   };
   return `
@@ -93,28 +110,33 @@ begin
 end`;
 }
 
-function told(event: Operation, columns: readonly string[]): string {
+function told(event: Operation, columns: readonly string[], apart: boolean): string {
   // Qualified, all of it: a column may be called like a variable.
   const rows = (table: string) => {
     const list = columns.map((name, i) => `${table}.${quote(name)}::text collate "C" as c${i}`);
     return `select ${list.join(', ')} from ${table} limit v.most + 1`;
   };
   const images = `array[${columns.map((_, i) => `array_agg(c${i})`).join(', ')}]`;
-  // Old and new rows aren't paired, and where the columns are as they were the two are one.
-  const read =
-    event === 'update'
-      ? `select (select count(*) from (select from evenkeel_new limit v.most + 1) r), ${images} into changed, images
+  const all = (table: string) => `(select ${images} from (${rows(table)}) r)`;
+  // A row that moves to a partition whose trigger refuses it goes, and there is no new one.
+  const count = '(select count(*) from (select from evenkeel_old limit v.most + 1) r)';
+  // Where the columns are as they were the old row and the new are one, unless each counts.
+  const read = apart
+    ? `select ${count}, ${all('evenkeel_new')}, ${all('evenkeel_old')} into changed, images, was;`
+    : event === 'update'
+      ? `select ${count}, ${images} into changed, images
         from ((${rows('evenkeel_old')}) union (${rows('evenkeel_new')})) r;`
       : `select count(*), ${images} into changed, images from (${rows(event === 'insert' ? 'evenkeel_new' : 'evenkeel_old')}) r;`;
-  const insert = `insert into evenkeel.change (relation, operation, columns, images, why)
-    values (tg_relid, '${event}', ${literal(columns)}, images, why);`;
+  const insert = `insert into evenkeel.change (relation, operation, columns, images, ${apart ? 'was, ' : ''}why)
+    values (tg_relid, '${event}', ${literal(columns)}, images, ${apart ? 'was, ' : ''}why);`;
+  const size = apart ? 'coalesce(pg_column_size(images) + pg_column_size(was), 0)' : 'pg_column_size(images)';
   return `
 <<v>>
 declare
   told text;
   most bigint := ${few};
   changed bigint;
-  images text[];
+  images text[];${apart ? '\n  was text[];' : ''}
   why text;
 begin
   begin
@@ -130,10 +152,10 @@ begin
     end if;
     if changed = 0 then return null; end if;
     if changed > most then
-      images := null;
+      images := null;${apart ? '\n      was := null;' : ''}
       why := 'more than ' || greatest(most, ${few}) || ' rows changed at once';
     end if;
-    ${room(`case when pg_column_size(images) > 1500 then pg_table_size('evenkeel.change') else pg_relation_size('evenkeel.change') end`)}
+    ${room(`case when ${size} > 1500 then pg_table_size('evenkeel.change') else pg_relation_size('evenkeel.change') end`)}
     if told::int < ${guarded} then
       ${insert}
       perform set_config('evenkeel.told', (told::int + 1)::text, true);

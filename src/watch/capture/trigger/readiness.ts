@@ -1,12 +1,14 @@
 import { query } from '../../../db/migrate.ts';
 import type { Tx } from '../../../db/pool.ts';
 import type { Operation, Watched } from '../capture.ts';
-import { events, triggerFunction, triggerName } from './function.ts';
+import { type Told, events, toldOf, triggerFunction, triggerName } from './function.ts';
 
 /** Whether every change of a table is told; `why` not, in one sentence without the table's name. */
 export interface Readiness {
   readonly table: Watched;
   readonly why: string | undefined;
+  /** Sums and counts could be kept from it, if its triggers told more. */
+  readonly lean: boolean;
   /** No triggers could see all of its changes, and none are installed. */
   readonly blind: boolean;
 }
@@ -23,13 +25,14 @@ export async function readiness(tx: Tx, watched: readonly Watched[]): Promise<Re
   const found = await tx.query<Member>(query('readiness'), [watched.map(({ relation }) => relation.oid)]);
   return watched.map(table => {
     const members = found.rows.filter(({ relation }) => relation === table.relation.oid);
-    if (members.length === 0) return { table, why: 'it is not there any more', blind: true };
+    if (members.length === 0) return { table, why: 'it is not there any more', lean: false, blind: true };
     const unseen = members.flatMap(member => unseeable(table, member) ?? [])[0];
     const why =
       unseen ??
       (rows[0]?.there ? undefined : 'the schema evenkeel is not complete') ??
-      members.flatMap(member => incomplete(table, member) ?? [])[0];
-    return { table, why, blind: unseen !== undefined };
+      members.flatMap(member => incomplete({ ...table, every: false }, member) ?? [])[0];
+    const lean = members.some(member => incomplete(toldOf(table), member) !== undefined);
+    return { table, why, lean, blind: unseen !== undefined };
   });
 }
 
@@ -53,10 +56,10 @@ interface Member {
 
 /** Why triggers can't see all of it. */
 function unseeable(
-  { columns }: Watched,
+  watched: Watched,
   { member, foreign, inherits, subscribed, virtual }: Member,
 ): string | undefined {
-  const computed = columns.filter(name => virtual.includes(name));
+  const computed = watched.columns.filter(name => virtual.includes(name));
   if (computed.length > 0)
     return `${computed.join(', ')} is computed when it is read, which triggers do not see`;
   // Nor may there be any: Postgres raises where a statement with transition tables reaches a foreign table.
@@ -67,15 +70,16 @@ function unseeable(
   return undefined;
 }
 
-function incomplete(table: Watched, { member, triggers }: Member): string | undefined {
+function incomplete(told: Told, { member, triggers }: Member): string | undefined {
   for (const event of events) {
     const trigger = triggers.find(({ name }) => name === triggerName(event));
     if (!trigger) return `${member} has no trigger ${triggerName(event)}`;
     if (trigger.enabled !== 'A') return `the trigger ${trigger.name} of ${member} is not enabled always`;
     const columns = argumentsOf(trigger.arguments);
-    const lacking = table.columns.filter(name => !columns.includes(name));
+    const lacking = told.columns.filter(name => !columns.includes(name));
     if (lacking.length > 0) return `the triggers of ${member} do not capture ${lacking.join(', ')}`;
-    if (!isOurs(trigger, { ...table, columns }, event))
+    const every = told.every ? [true] : [true, false];
+    if (!every.some(one => isOurs(trigger, { ...told, columns, every: one }, event)))
       return `the trigger ${trigger.name} of ${member} is not of this version`;
     if (trigger.lacks !== null) return `the role ${trigger.lacks}, as which triggers run, may not append`;
   }
@@ -85,5 +89,5 @@ function incomplete(table: Watched, { member, triggers }: Member): string | unde
 /** Each ends with a NUL. */
 const argumentsOf = (hex: string) => Buffer.from(hex, 'hex').toString().split('\0').slice(0, -1);
 
-const isOurs = (trigger: Member['triggers'][number], table: Watched, event: Operation): boolean =>
-  trigger.body === triggerFunction(table, event).body && trigger.function.startsWith(`capture_${event}_`);
+const isOurs = (trigger: Member['triggers'][number], told: Told, event: Operation): boolean =>
+  trigger.body === triggerFunction(told, event).body && trigger.function.startsWith(`capture_${event}_`);

@@ -1,5 +1,5 @@
 import { type Pool, isCollision } from '../../../db/pool.ts';
-import type { Capture, Origin, Position, Sink, Watched } from '../capture.ts';
+import type { Capture, Image, Origin, Position, Sink, Watched } from '../capture.ts';
 import { Queue, type Listed, type Row, page } from './queue.ts';
 import { forgetOthers, look, remember, remembered, unready } from './state.ts';
 
@@ -18,11 +18,10 @@ const lookShare = 50;
  * fingerprint of each table, and told as `all`; a table without complete triggers is told as `all` again and again. What
  * triggers couldn't append is counted by a sequence, and told as a gap once the transactions that ran meanwhile have ended.
  *
- * An update's old and new images aren't paired: each distinct image is told once, as a new one.
+ * Of an update each distinct image, old or new, is told once, as a new one; where sums are kept from the table all are, in pairs.
  */
 export class TriggerCapture implements Capture {
   readonly kind = 'triggers';
-  readonly exact = false;
   readonly ended: Promise<never>;
   readonly #pool: Pool;
   readonly #queue: Queue;
@@ -237,20 +236,20 @@ export class TriggerCapture implements Capture {
     }
   }
 
-  #row({ relation, operation, columns, images, why }: Row): void {
+  #row({ relation, operation, columns, images, was, why }: Row): void {
     const sink = this.#sink as Sink;
     const table = this.#tables.get(relation);
     // Its triggers are still there, but nobody asks; or it is a partition so new that the next look tells everything.
     if (!table) return;
     if (!images || !columns || operation === 'truncate')
       return sink.all(table, why ?? 'any row may have changed');
-    const at = table.columns.map(name => images[columns.indexOf(name)]);
-    if (at.includes(undefined)) return sink.all(table, 'its triggers captured other columns');
-    for (let i = 0; i < (images[0]?.length ?? 0); i++) {
-      const image = at.map(values => values?.[i] ?? null);
-      if (operation === 'delete') sink.row(table, operation, image, undefined);
-      else sink.row(table, operation, undefined, image);
-    }
+    if (table.columns.some(name => !columns.includes(name)))
+      return sink.all(table, 'its triggers captured other columns');
+    const at = [...table.columns, ...table.extra].map(name => columns.indexOf(name));
+    // Both in the order in which the statement changed them, as far as anybody knows.
+    const [old, now] = operation === 'delete' ? [images, was] : [was, images];
+    for (let i = 0; i < Math.max(countOf(old), countOf(now)); i++)
+      sink.row(table, operation, imageOf(old, at, i), imageOf(now, at, i));
   }
 
   /**
@@ -275,5 +274,13 @@ interface Unfinished {
   readonly xid?: string;
   readonly keep?: ReadonlyMap<string, string>;
 }
+
+const countOf = (images: Row['images']): number => images?.[0]?.length ?? 0;
+
+/** Of its values, undefined: not captured. */
+const imageOf = (images: Row['images'], at: readonly number[], i: number): Image | undefined =>
+  images && i < countOf(images)
+    ? at.map(column => (column === -1 ? undefined : (images[column]?.[i] ?? null)))
+    : undefined;
 
 const origin = ({ xid, at, role, application }: Row): Origin => ({ xid, at, role, application });
