@@ -10,6 +10,12 @@ alter table evenkeel.rate_limit
 -- Of a limit's time so much is planned; the rest is for requests that come late.
 create function evenkeel.limit_pace() returns double precision language sql immutable as $$ select 0.9875::double precision $$;
 
+-- Units a second that are planned now: after a rest half of that for a second, where that is more than ten and no burst is allowed.
+create function evenkeel.limit_planned(l evenkeel.rate_limit) returns double precision language sql stable as $$
+  select rate / case when rate > 10 and l.burst = 1 and l.busy_from > clock_timestamp() - interval '1 second' then 2 else 1 end
+    from (select evenkeel.limit_pace() * evenkeel.rate_in_force(l) as rate) r
+$$;
+
 -- As before, and says in which epoch it was reserved.
 drop function evenkeel.reserve(text, int, double precision, uuid, int);
 create function evenkeel.reserve(of text, wanted int, weight double precision, by uuid, lease_s int,
@@ -36,9 +42,8 @@ begin
     l.run_to := null;
   end if;
   if l.server_start <> pg_postmaster_start_time() then l.tat := greatest(l.tat, l.server_start, now + ahead); end if;
-  rate := evenkeel.limit_pace() * evenkeel.rate_in_force(l);
   if l.busy_from is null or greatest(l.tat, l.blocked_until) < now - interval '1 second' or l.busy_from > now then l.busy_from := now; end if;
-  if rate > 10 and l.burst = 1 and l.busy_from > now - interval '1 second' then rate := rate / 2; end if;
+  rate := evenkeel.limit_planned(l);
   start := greatest(l.tat, now - make_interval(secs => greatest(0, l.burst - weight) / rate), l.blocked_until);
   slots := 0;
   epoch := l.epoch;
@@ -100,7 +105,6 @@ declare
   void_from timestamptz;
   void_to timestamptz;
   turn timestamptz;
-  planned double precision;
 begin
   -- Without waiting for the disk: everybody hears of it as soon as it is decided, and a refusal that a crash forgets comes again.
   perform set_config('synchronous_commit', 'off', true);
@@ -135,9 +139,8 @@ begin
   if l.run_to is not null and void_to > void_from then
     l.tat := l.tat - (void_to - void_from);
     turn := this_second + interval '1 second';
-    planned := evenkeel.limit_pace() * force / case when l.burst = 1 and force > 10.2 and l.busy_from > now - interval '1 second' then 2 else 1 end;
     insert into evenkeel.rate_second as s
-    select of, second, -planned * extract(epoch from till - since)
+    select of, second, -evenkeel.limit_planned(l) * extract(epoch from till - since)
       from (values (this_second, void_from, least(void_to, turn)), (turn, greatest(void_from, turn), void_to)) void(second, since, till)
      where till > since
         on conflict (rate_limit, second) do update set used = s.used + excluded.used;

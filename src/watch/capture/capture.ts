@@ -13,7 +13,10 @@ export interface Watched {
   readonly columns: readonly string[];
   /** Columns that show which changes can't matter: told behind the others by a capture that can, where it can. */
   readonly extra: readonly string[];
-  /** Of these, what sums and counts are kept from: triggers that tell it tell every row of an update. Undefined: there are none. */
+  /**
+   * What sums and counts would be kept from beyond `columns`, be they dear enough now or not: where triggers are made to tell it, they
+   * tell every row of an update. Undefined: there are no such sums.
+   */
   readonly summed?: readonly string[] | undefined;
 }
 

@@ -74,9 +74,7 @@ function extras(relation: Relation, bounds: readonly Bound[], columns: readonly 
         return [...((seen && used) || []), ...tested, ...added];
       }),
   );
-  return relation.columns
-    .filter(({ name, generated }) => !generated && wanted.has(name) && !columns.includes(name))
-    .map(({ name }) => name);
+  return beyond(columns, relation, wanted);
 }
 
 /** What has to be known of each row to keep sums and counts, as soon as those are dear to ask for; undefined: of this table nothing. */
@@ -88,11 +86,18 @@ function summed(
   const kept = bounds.flatMap(({ scope }) => scope.balance ?? []);
   const terms = kept.flatMap(balance => balance.terms).filter(term => term.relation.oid === relation.oid);
   if (terms.length === 0 && kept.every(({ table }) => table.oid !== relation.oid)) return undefined;
-  const wanted = new Set(terms.flatMap(columnsOf));
-  return relation.columns
-    .filter(({ name, generated }) => !generated && wanted.has(name) && !columns.includes(name))
-    .map(({ name }) => name);
+  return beyond(columns, relation, new Set(terms.flatMap(columnsOf)));
 }
+
+/** Of those that are wanted, the ones that aren't told yet, and can be. */
+const beyond = (
+  told: readonly string[],
+  relation: Relation,
+  wanted: ReadonlySet<string>,
+): readonly string[] =>
+  relation.columns
+    .filter(({ name, generated }) => !generated && wanted.has(name) && !told.includes(name))
+    .map(({ name }) => name);
 
 /** Columns of which a change may matter; undefined: any. */
 export const usedColumns = (

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { columnOf } from '../../../catalog/relation.ts';
 import { quote } from '../../../db/pool.ts';
 import type { Operation, Watched } from '../capture.ts';
+import { storedBytes } from './queue.ts';
 
 /**
  * Triggers that append what a statement changed to the queue `evenkeel.change`: the values of the columns that paths start
@@ -127,16 +128,16 @@ function told(event: Operation, columns: readonly string[], apart: boolean): str
       ? `select ${count}, ${images} into changed, images
         from ((${rows('evenkeel_old')}) union (${rows('evenkeel_new')})) r;`
       : `select count(*), ${images} into changed, images from (${rows(event === 'insert' ? 'evenkeel_new' : 'evenkeel_old')}) r;`;
-  const insert = `insert into evenkeel.change (relation, operation, columns, images, ${apart ? 'was, ' : ''}why)
-    values (tg_relid, '${event}', ${literal(columns)}, images, ${apart ? 'was, ' : ''}why);`;
-  const size = apart ? 'coalesce(pg_column_size(images) + pg_column_size(was), 0)' : 'pg_column_size(images)';
+  const insert = `insert into evenkeel.change (relation, operation, columns, images, was, why)
+    values (tg_relid, '${event}', ${literal(columns)}, images, was, why);`;
   return `
 <<v>>
 declare
   told text;
   most bigint := ${few};
   changed bigint;
-  images text[];${apart ? '\n  was text[];' : ''}
+  images text[];
+  was text[];
   why text;
 begin
   begin
@@ -152,10 +153,11 @@ begin
     end if;
     if changed = 0 then return null; end if;
     if changed > most then
-      images := null;${apart ? '\n      was := null;' : ''}
+      images := null;
+      was := null;
       why := 'more than ' || greatest(most, ${few}) || ' rows changed at once';
     end if;
-    ${room(`case when ${size} > 1500 then pg_table_size('evenkeel.change') else pg_relation_size('evenkeel.change') end`)}
+    ${room(`case when ${storedBytes} > 1500 then pg_table_size('evenkeel.change') else pg_relation_size('evenkeel.change') end`)}
     if told::int < ${guarded} then
       ${insert}
       perform set_config('evenkeel.told', (told::int + 1)::text, true);

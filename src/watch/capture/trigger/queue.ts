@@ -93,6 +93,8 @@ export interface Listed {
   readonly end: bigint;
 }
 
+export type Images = readonly (readonly (string | null)[])[];
+
 export interface Row {
   readonly xid: string;
   readonly id: string;
@@ -101,9 +103,9 @@ export interface Row {
   readonly operation: 'insert' | 'update' | 'delete' | 'truncate';
   readonly columns: readonly string[] | null;
   /** By column; null: any row may have changed. */
-  readonly images: readonly (readonly (string | null)[])[] | null;
+  readonly images: Images | null;
   /** Of an update, the images before; null: they are among the others. */
-  readonly was: readonly (readonly (string | null)[])[] | null;
+  readonly was: Images | null;
   readonly why: string | null;
   readonly role: string;
   readonly application: string;
@@ -130,7 +132,8 @@ function parse(snapshot: string): Snapshot {
   };
 }
 
-const sizes = 'coalesce(pg_column_size(images), 0) + coalesce(pg_column_size(was), 0)';
+/** Of a row of the queue. */
+export const storedBytes = 'coalesce(pg_column_size(images), 0) + coalesce(pg_column_size(was), 0)';
 
 // One that runs on is left out: what it has written so far would be walked over at every look.
 const listing = `
@@ -138,16 +141,16 @@ select pg_current_snapshot()::text as snapshot, statement_timestamp() as at,
        (select last_value + is_called::int from evenkeel.change_lost)::text as lost,
        (select json_agg(json_build_array(xid::text, rows, bytes) order by last) from (
           select xid, count(*) as rows, coalesce(sum(bytes), 0) as bytes, max(id) as last from (
-            select xid, id, ${sizes} as bytes from evenkeel.change where xid >= $1::text::xid8
+            select xid, id, ${storedBytes} as bytes from evenkeel.change where xid >= $1::text::xid8
              union all
             select c.* from unnest($2::text[]) seen(xid)
-             cross join lateral (select xid, id, ${sizes} as bytes from evenkeel.change where xid = seen.xid::xid8 offset 0) c
+             cross join lateral (select xid, id, ${storedBytes} as bytes from evenkeel.change where xid = seen.xid::xid8 offset 0) c
              where pg_visible_in_snapshot(seen.xid::xid8, pg_current_snapshot())) c
            group by xid order by xid limit $3) t) as transactions`;
 
 const reading = `
 select xid::text, id::text, at, relation::int8::text as relation, operation, columns, array_to_json(images) as images, array_to_json(was) as was, why, role,
        application
-  from (select *, sum(${sizes}) over (order by id) as bytes, row_number() over (order by id) as n
+  from (select *, sum(${storedBytes}) over (order by id) as bytes, row_number() over (order by id) as n
           from (select * from evenkeel.change where xid = any($1::xid8[]) and id > $2 order by id limit ${page.rows}) p) q
  where n = 1 or bytes <= ${page.bytes} order by q.id`;

@@ -56,10 +56,10 @@ interface Member {
 
 /** Why triggers can't see all of it. */
 function unseeable(
-  watched: Watched,
+  { columns }: Watched,
   { member, foreign, inherits, subscribed, virtual }: Member,
 ): string | undefined {
-  const computed = watched.columns.filter(name => virtual.includes(name));
+  const computed = columns.filter(name => virtual.includes(name));
   if (computed.length > 0)
     return `${computed.join(', ')} is computed when it is read, which triggers do not see`;
   // Nor may there be any: Postgres raises where a statement with transition tables reaches a foreign table.

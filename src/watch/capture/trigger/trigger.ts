@@ -1,6 +1,6 @@
 import { type Pool, isCollision } from '../../../db/pool.ts';
 import type { Capture, Image, Origin, Position, Sink, Watched } from '../capture.ts';
-import { Queue, type Listed, type Row, page } from './queue.ts';
+import { type Images, Queue, type Listed, type Row, page } from './queue.ts';
 import { forgetOthers, look, remember, remembered, unready } from './state.ts';
 
 /** Milliseconds between two looks: after something was found, and when nothing was for a while. */
@@ -275,10 +275,10 @@ interface Unfinished {
   readonly keep?: ReadonlyMap<string, string>;
 }
 
-const countOf = (images: Row['images']): number => images?.[0]?.length ?? 0;
+const countOf = (images: Images | null): number => images?.[0]?.length ?? 0;
 
 /** Of its values, undefined: not captured. */
-const imageOf = (images: Row['images'], at: readonly number[], i: number): Image | undefined =>
+const imageOf = (images: Images | null, at: readonly number[], i: number): Image | undefined =>
   images && i < countOf(images)
     ? at.map(column => (column === -1 ? undefined : (images[column]?.[i] ?? null)))
     : undefined;
