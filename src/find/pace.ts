@@ -43,10 +43,11 @@ export class Pace {
 
   /**
    * After looks that took `ms`, where the oldest of what waited was committed `behind` ms before the newest; ms. Freshness gives
-   * way before the service does, but not for ever: the share grows with what it falls behind, to all of it after a minute.
+   * way before the service does, but not for ever: only keys that are changed again are saved by waiting, the others only come later.
+   * So the share grows with what it falls behind.
    */
   pauseAfter(ms: number, behind: number): number {
-    const share = Math.max(this.#share, Math.min(1, behind / 60_000) * most);
+    const share = Math.max(this.#share, Math.min(1, behind / mostBehind) * most);
     return Math.min(longest, Math.max(shortest, (ms * (1 - share)) / share));
   }
 
@@ -61,6 +62,8 @@ const least = 0.05;
 const most = 0.45;
 /** So much of the commits of an application with much to spare: what a round costs while it runs, times the share of time that rounds run. */
 const tolerable = 0.11;
+/** So far behind, as much is taken as ever is; ms. Suspects that wait for about as long are kept in the database, which costs what looking does. */
+const mostBehind = 20_000;
 const longest = 2_000;
 /** Changes that come within so many milliseconds are looked at together. */
 const shortest = 40;
