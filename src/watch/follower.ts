@@ -88,7 +88,9 @@ export class Follower {
   }
 
   #unchanged(old: Image, now: Image): boolean {
-    return this.#used?.every(i => old[i] !== undefined && old[i] === now[i]) ?? false;
+    if (!this.#used) return false;
+    for (const i of this.#used) if (old[i] === undefined || old[i] !== now[i]) return false;
+    return true;
   }
 }
 
@@ -102,8 +104,10 @@ function narrow(where: readonly Condition[], columns: readonly string[], from: K
     .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
     .filter(({ at }) => at !== -1);
   if (tests.length === 0) return { any: from, passing: from };
-  const passing: KeyOf = image =>
-    tests.every(({ at, test }) => mayHold(test, image[at])) ? from(image) : undefined;
+  const passing: KeyOf = image => {
+    for (const { at, test } of tests) if (!mayHold(test, image[at])) return undefined;
+    return from(image);
+  };
   return { any: from, passing };
 }
 

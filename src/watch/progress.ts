@@ -117,9 +117,9 @@ export async function keep(pool: Pool, bound: Bound, held: readonly Held[]): Pro
      returning xmin::text as kept`,
     [
       bound.name,
-      held.map(({ key }) => arrayText(key)),
-      held.map(({ since }) => new Date(since)),
-      held.map(({ cause, unseen }) => JSON.stringify({ ...cause, unseen })),
+      arrayText(held.map(({ key }) => arrayText(key))),
+      arrayText(held.map(({ since }) => new Date(since).toISOString())),
+      arrayText(held.map(({ cause, unseen }) => JSON.stringify({ ...cause, unseen }))),
       bound.hash,
     ],
   );
@@ -150,7 +150,7 @@ export async function forgetLooked(pool: Pool, name: string, suspects: readonly 
   await pool.query(
     `delete from evenkeel.suspect s using unnest($2::text[], $3::text[]) k(key, kept)
       where s.invariant = $1 and s.key = k.key::text[] and s.xmin::text = k.kept`,
-    [name, kept.map(({ key }) => arrayText(key)), kept.map(one => one.kept)],
+    [name, arrayText(kept.map(({ key }) => arrayText(key))), arrayText(kept.map(one => one.kept ?? null))],
   );
 }
 

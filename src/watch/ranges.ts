@@ -1,5 +1,5 @@
 import type { Bound } from '../ask/bind.ts';
-import { type Key, askRange } from '../ask/ask.ts';
+import { type Key, askRange, keyColumns } from '../ask/ask.ts';
 import { type Pool, ask, quote, transaction } from '../db/pool.ts';
 import { type Pace, most } from './chunk.ts';
 import { nextEdge } from './edge.ts';
@@ -44,7 +44,7 @@ export async function noteRanges(
   const limits = { statement: 10_000, schemas: bound.schemas };
   return transaction(pool, limits, async tx => {
     const rows = await ask(tx, runs(bound), [
-      ...bound.key.map((_, i) => kept.map(key => key[i] ?? null)),
+      ...keyColumns(bound.key.length, kept),
       neighbours,
       crowd(bound),
       bound.name,

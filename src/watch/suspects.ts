@@ -288,6 +288,9 @@ function merge(known: Suspect, { cause, unseen, others, floor, toldAt, kept }: S
   known.toldAt = toldAt;
 }
 
-/** Postgres has no text that holds NUL. */
-const idOf = (key: Key): string =>
-  key.length === 1 && key[0] !== null ? (key[0] as string) : key.map(part => part ?? '\0').join('\0,');
+/** Postgres has no text that holds NUL. A loop: this is asked for each row. */
+function idOf(key: Key): string {
+  let id = key[0] ?? '\0';
+  for (let i = 1; i < key.length; i++) id += `\0,${key[i] ?? '\0'}`;
+  return id;
+}

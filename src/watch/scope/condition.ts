@@ -19,11 +19,10 @@ export type Test =
   | { readonly is: 'one of' | 'none of'; readonly values: readonly string[] };
 
 /** @param value column text; undefined: not known, so it may hold */
-export function mayHold({ is, ...test }: Test, value: string | null | undefined): boolean {
+export function mayHold(test: Test, value: string | null | undefined): boolean {
   if (value === undefined) return true;
-  if (is === 'null' || is === 'given') return (value === null) === (is === 'null');
-  const values = 'values' in test ? test.values : [];
-  return value !== null && values.includes(value) === (is === 'one of');
+  if (!('values' in test)) return (value === null) === (test.is === 'null');
+  return value !== null && test.values.includes(value) === (test.is === 'one of');
 }
 
 /** In the words of SQL. */

@@ -1,5 +1,5 @@
 import { columnOf } from '../../catalog/relation.ts';
-import { type Tx, ask, quote } from '../../db/pool.ts';
+import { type Tx, arrayText, ask, quote } from '../../db/pool.ts';
 import type { Path } from './derive.ts';
 
 /** A key as column text, in the order of the invariant's key. */
@@ -33,11 +33,13 @@ export function compile(path: Direct, columns: readonly string[]): (image: Image
     };
   }
   return image => {
-    const key: (string | null)[] = [];
-    for (const { at, nulls, print, most } of parts) {
+    // Made as long as it is: one that grows takes several times the room, and this is done for each row.
+    const key = Array<string | null>(parts.length);
+    for (let i = 0; i < parts.length; i++) {
+      const { at, nulls, print, most } = parts[i] as (typeof parts)[number];
       const value = image[at] ?? null;
-      if (value === null ? !nulls : exceeds(value, most)) return undefined;
-      key.push(value !== null && print ? print(value) : value);
+      if (value === null ? !nulls : most !== undefined && exceeds(value, most)) return undefined;
+      key[i] = value !== null && print ? print(value) : value;
     }
     return key;
   };
@@ -59,8 +61,7 @@ const prints: Readonly<Record<number, (text: string) => string>> = {
 /** Whole numbers of a wider column that can be no key: to ask for one would be an error. By oid of the key's type. */
 const largest: Readonly<Record<number, number>> = { 21: 32_767, 23: 2_147_483_647 };
 
-const exceeds = (value: string, most: number | undefined): boolean =>
-  most !== undefined && (Number(value) > most || Number(value) < -most - 1);
+const exceeds = (value: string, most: number): boolean => Number(value) > most || Number(value) < -most - 1;
 
 /**
  * For a path with joins: the keys that the rows lead to, looked up in the current state. Superset: a key may come up that
@@ -84,13 +85,15 @@ export async function lookUp(
     tx,
     `select max(o.${quote(nth)}), ${list} from ${from} ${path.joins.join(' ')}
       group by ${path.key.map((_, i) => i + 2).join(', ')}`,
-    path.columns.map((_, i) => starts.map(start => start[i] ?? null)),
+    path.columns.map((_, i) => arrayText(starts.map(start => start[i] ?? null))),
   );
   return rows
     .map(([n, ...key]) => ({ key, start: Number(n) - 1 }))
     .filter(({ key }) =>
       key.every((part, i) =>
-        part === null ? path.nulls[i] : !exceeds(part, largest[path.families[i] ?? 0]),
+        part === null
+          ? path.nulls[i]
+          : !exceeds(part, largest[path.families[i] ?? 0] ?? Number.POSITIVE_INFINITY),
       ),
     );
 }

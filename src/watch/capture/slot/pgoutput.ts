@@ -138,8 +138,7 @@ export class Decoder<L extends Layout> {
     const count = this.#count();
     if (count !== places.length)
       throw new Error(`pgoutput: ${count} columns where ${places.length} were told`);
-    const image: Tuple = [];
-    for (let i = 0; i < width; i++) image.push(null);
+    const image: Tuple = Array<string | null>(width).fill(null);
     let at = this.#at;
     for (let i = 0; i < count; i++) {
       const kind = bytes[at++];

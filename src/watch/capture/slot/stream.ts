@@ -8,6 +8,7 @@ interface Wire {
   readonly stream: Socket;
   on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
   on(event: 'replicationStart', listener: () => void): void;
+  removeAllListeners(event: 'copyData'): void;
   sendCopyFromChunk(chunk: Buffer): void;
 }
 
@@ -99,6 +100,8 @@ export class Stream {
   async start(slot: string, publication: string, listener: Listener): Promise<void> {
     this.#listener = listener;
     const started = new Promise<void>(resolve => this.#wire.on('replicationStart', resolve));
+    // The client would hand each message to its query, which does nothing with it.
+    this.#wire.removeAllListeners('copyData');
     this.#wire.on('copyData', ({ chunk }) => this.#take(chunk));
     const running = this.#client
       .query(
