@@ -3,17 +3,30 @@ import type { Report, Row } from '../report.ts';
 import { spread } from '../tpcc/throughput.ts';
 import { type Rig, openRig } from './rig.ts';
 
-const arms = ['nobody', 'sweeps', 'slot', 'triggers'] as const;
-type Arm = (typeof arms)[number];
-
-const schema = `create table item (id int primary key, a int not null, b int not null) with (fillfactor = 70);
-  insert into item select g, g, 2 * g from generate_series(1, 1000000) g`;
-const invariants = {
-  double: `-- evenkeel: should
+const schema = `create table topic (id int primary key, off bigint not null);
+  create table item (id int primary key, topic int not null, a int not null, b int not null) with (fillfactor = 70);
+  insert into topic select g, 0 from generate_series(0, 1000) g;
+  insert into item select g, g / 1000, g, 2 * g from generate_series(1, 1000000) g;
+  create index on item (topic)`;
+/** Each row by itself, or added up: of the latter, triggers tell every row as it was and as it is. */
+const double = `-- evenkeel: should
 -- says: b is twice a
 -- on: item
-select id, 2 * a as b from item`,
-};
+select id, 2 * a as b from item`;
+const sums = `-- evenkeel: should
+-- says: The items of a topic are off by so much in all
+-- on: topic
+select t.id, (select coalesce(sum(b - 2 * a), 0) from item where topic = t.id) as off from topic t`;
+
+const arms = {
+  nobody: undefined,
+  sweeps: { capture: 'sweeps', invariant: double },
+  slot: { capture: 'slot', invariant: double },
+  triggers: { capture: 'triggers', invariant: double },
+  'triggers that tell sums': { capture: 'triggers', invariant: sums },
+} as const;
+type Arm = keyof typeof arms;
+const names = Object.keys(arms) as Arm[];
 
 const shapes = {
   'one row': String.raw`\set id random(1, 1000000)
@@ -28,8 +41,8 @@ export async function benchStatements({ pairs, seconds, pgBin }: Options): Promi
   const runs = new Map<string, number[]>();
   try {
     for (let pair = 0; pair < pairs; pair++) {
-      for (let i = 0; i < arms.length; i++) {
-        const arm = arms[(pair + i) % arms.length] as Arm;
+      for (let i = 0; i < names.length; i++) {
+        const arm = names[(pair + i) % names.length] as Arm;
         for (const [shape, script] of Object.entries(shapes)) {
           const tps = await measure(rig, arm, script, shape === 'one row' ? 8 : 1, seconds);
           const id = `${shape} ${arm}`;
@@ -44,7 +57,7 @@ export async function benchStatements({ pairs, seconds, pgBin }: Options): Promi
   const of = (shape: string, arm: Arm) => runs.get(`${shape} ${arm}`) ?? [];
   const rows = Object.keys(shapes).flatMap((shape): Row[] => [
     { what: `${shape} a statement, nobody beside, statements/s`, value: spread(of(shape, 'nobody'), 0) },
-    ...arms.slice(1).map(arm => ({
+    ...names.slice(1).map(arm => ({
       what: `${shape} a statement, ${arm} ÷ nobody`,
       value: spread(
         of(shape, arm).map((tps, i) => tps / (of(shape, 'nobody')[i] ?? Number.NaN)),
@@ -66,7 +79,8 @@ async function measure(
   seconds: number,
 ): Promise<number> {
   const field = await rig.fresh(schema);
-  const beside = arm === 'nobody' ? undefined : await field.keel(invariants, { EVENKEEL_CAPTURE: arm });
+  const found = arms[arm];
+  const beside = found && (await field.keel({ found: found.invariant }, { EVENKEEL_CAPTURE: found.capture }));
   try {
     await field.load(script, { clients, for: { seconds: 3 } }).done;
     return (await field.load(script, { clients, for: { seconds } }).done).tps;
