@@ -29,10 +29,11 @@ export class Duty {
     return (ms * (1 - share)) / share;
   }
 
-  /** Replicas that lag a second, a vacuum on this table, or most connections at work. */
+  /** Replicas that lag a second (our own slot does where changes wait), a vacuum on this table, or most connections at work. */
   async #strained(tableOid: string): Promise<boolean> {
     const { rows } = await this.#pool.query<{ strained: boolean }>(
-      `select coalesce((select max(replay_lag) > interval '1 second' from pg_stat_replication), false)
+      `select exists (select from pg_stat_replication
+                       where replay_lag > interval '1 second' and application_name <> 'evenkeel')
            or exists (select from pg_stat_progress_vacuum where relid = $1)
            or (select count(*) from pg_stat_activity where state = 'active' and application_name <> 'evenkeel')
               > 0.5 * current_setting('max_connections')::int as strained`,
