@@ -38,7 +38,7 @@ export function compile(path: Direct, columns: readonly string[]): (image: Image
     for (let i = 0; i < parts.length; i++) {
       const { at, nulls, print, most } = parts[i] as (typeof parts)[number];
       const value = image[at] ?? null;
-      if (value === null ? !nulls : most !== undefined && exceeds(value, most)) return undefined;
+      if (value === null ? !nulls : exceeds(value, most)) return undefined;
       key[i] = value !== null && print ? print(value) : value;
     }
     return key;
@@ -61,7 +61,8 @@ const prints: Readonly<Record<number, (text: string) => string>> = {
 /** Whole numbers of a wider column that can be no key: to ask for one would be an error. By oid of the key's type. */
 const largest: Readonly<Record<number, number>> = { 21: 32_767, 23: 2_147_483_647 };
 
-const exceeds = (value: string, most: number): boolean => Number(value) > most || Number(value) < -most - 1;
+const exceeds = (value: string, most: number | undefined): boolean =>
+  most !== undefined && (Number(value) > most || Number(value) < -most - 1);
 
 /**
  * For a path with joins: the keys that the rows lead to, looked up in the current state. Superset: a key may come up that
@@ -91,9 +92,7 @@ export async function lookUp(
     .map(([n, ...key]) => ({ key, start: Number(n) - 1 }))
     .filter(({ key }) =>
       key.every((part, i) =>
-        part === null
-          ? path.nulls[i]
-          : !exceeds(part, largest[path.families[i] ?? 0] ?? Number.POSITIVE_INFINITY),
+        part === null ? path.nulls[i] : !exceeds(part, largest[path.families[i] ?? 0]),
       ),
     );
 }
