@@ -64,6 +64,8 @@ export async function createEngine(
   log: Log,
 ): Promise<Engine> {
   const pool = createPool(url, config.pool);
+  // Always the same connection: what a backend reads for the first time it has to map, which costs more than looking does.
+  const looking = createPool(url, 1);
   const replica = config.replicaUrl ? createPool(config.replicaUrl, 2) : undefined;
   const self = { id: randomUUID(), version };
   await migrate(pool);
@@ -106,7 +108,7 @@ export async function createEngine(
     choose: plans => chooseCapture({ pool, url, config, log }, plans),
   });
   const finder = new Finder({
-    pool,
+    pool: looking,
     tracer,
     log,
     limitMs,
@@ -203,6 +205,6 @@ export async function createEngine(
     await Promise.all(parts.map(part => part.stop()));
     await limits.stop();
     await leave(pool, self).catch(() => {});
-    await Promise.all([pool.end(), replica?.end()]);
+    await Promise.all([pool.end(), looking.end(), replica?.end()]);
   }
 }
