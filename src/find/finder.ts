@@ -22,8 +22,8 @@ export interface FinderParts {
   readonly fail: (name: string, error: unknown) => Promise<void>;
 }
 
-/** So many keys in one look, at most. */
-const most = 1_000;
+/** So many keys in one look, at most: the more, the fewer rounds, each of which asks of all hot keys again. */
+const most = 4_000;
 /** One round of looks should be over in so many milliseconds: what is left comes next. */
 const roundMs = 60;
 
