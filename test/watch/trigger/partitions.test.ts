@@ -70,8 +70,8 @@ test('a partition that comes later is told as all until it has triggers; what co
   const { told, quiet, capture } = await listen(db, watched);
   await db.sql('create table later (like lines); insert into later values (5, 250, 1)');
   await db.sql('alter table lines attach partition later for values from (200) to (300)');
-  const since = capture.toldUntil();
   await until(() => told.alls.length > 1, { what: 'all to be told, again and again' });
+  const since = capture.toldUntil();
   expect(told.alls[0]).toBe('lines: public.later has no trigger evenkeel_insert');
   expect(await whyNot(db, watched)).toEqual(['public.later has no trigger evenkeel_insert']);
   await db.sql('insert into later values (6, 251, 1)');
