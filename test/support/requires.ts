@@ -22,6 +22,7 @@ const components = {
     get: 'Debian: apt-get install python3-celery python3-redis python3-psycopg2',
   },
   chromium: { there: () => existsSync('/usr/bin/chromium'), get: 'Debian: apt-get install chromium' },
+  openssl: { there: () => existsSync('/usr/bin/openssl'), get: 'Debian: apt-get install openssl' },
   root: { there: () => process.getuid?.() === 0, get: 'the rights to run as other accounts' },
 };
 

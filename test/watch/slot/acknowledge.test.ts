@@ -102,6 +102,29 @@ test('a gap that was not acknowledged is told again; a slot that nobody remember
   expect(three.notes.gaps).toEqual([]);
 });
 
+test('behind what can not be told nothing is told, so that it comes again', async () => {
+  const db = await freshDatabase();
+  await db.sql('create table t (id int primary key)');
+  const one = await telling(db, { t: ['id'] });
+  one.acknowledge();
+  await remembered(db);
+  const commits = one.notes.commits.length;
+  const row = one.notes.row.bind(one.notes);
+  one.notes.row = (...change) => {
+    if (change[3]?.[0] === '2') throw new Error('a row that nobody can read');
+    row(...change);
+  };
+  await db.sql('insert into t select generate_series(1, 5000)');
+  await expect(one.capture.ended).rejects.toThrow('a row that nobody can read');
+  expect(fresh(one.notes)).toEqual(['t insert → 1']);
+  one.acknowledge();
+  await one.stop();
+  expect(one.notes.commits).toHaveLength(commits);
+  const two = await telling(db, { t: ['id'] });
+  await two.line('t insert → 5000');
+  expect(fresh(two.notes).slice(0, 3)).toEqual(['t insert → 1', 't insert → 2', 't insert → 3']);
+});
+
 test('killed in the middle of a large transaction, it is told from its first row again', async () => {
   const db = await freshDatabase();
   await db.sql('create table t (id int primary key)');

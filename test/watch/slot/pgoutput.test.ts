@@ -37,7 +37,7 @@ const layout: Layout = { places: Int16Array.of(1, -1, 0), width: 2 };
 
 /** Writes down what it is told. */
 class Notes implements Reader<Layout> {
-  readonly told: unknown[] = [];
+  readonly told: unknown[][] = [];
   begin(xid: number, micros: number): void {
     this.told.push(['begin', xid, micros]);
   }
@@ -64,9 +64,10 @@ class Notes implements Reader<Layout> {
   }
 }
 
-function decode(bytes: Buffer): unknown[] {
+/** @param end of the message; what lies behind it is another's */
+function decode(bytes: Buffer, end = bytes.length): unknown[] {
   const notes = new Notes();
-  new Decoder(notes).message(bytes, 0);
+  new Decoder(notes).message(bytes, 0, end);
   return notes.told;
 }
 
@@ -128,6 +129,26 @@ const samples: [Buffer, unknown[]][] = [
   [message('T', int(4, 1), int(1, 3), int(4, 9)), ['truncate', 9]],
 ];
 
+test('numbers and what looks like one', () => {
+  for (const text of [
+    '0',
+    '7',
+    '10',
+    '99999',
+    '100000',
+    '007',
+    '00',
+    '-1',
+    '1.5',
+    '+1',
+    '１',
+    '',
+    ' 1',
+    '1e3',
+  ])
+    expect(decode(message('I', int(4, 7), tuple('N', text, null, text)))).toEqual([['insert', [text, text]]]);
+});
+
 test('each kind of message', () => {
   for (const [bytes, told] of samples) expect(decode(bytes)).toEqual([told]);
   for (const tag of ['Y', 'O', 'M']) expect(decode(Buffer.from(`${tag}whatever`))).toEqual([]);
@@ -144,6 +165,12 @@ test('a message cut off anywhere is an error', () => {
         () => decode(Buffer.from(bytes.subarray(0, length))),
         `${String(kind)} of ${length} bytes`,
       ).toThrow();
+      const told = new Notes();
+      expect(
+        () => new Decoder(told).message(Buffer.concat([bytes, bytes]), 0, length),
+        `${String(kind)} of ${length} bytes, with more behind it`,
+      ).toThrow();
+      expect(told.told.filter(([one]) => one !== 'truncate')).toEqual([]);
     }
   }
 });

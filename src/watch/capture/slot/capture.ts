@@ -103,7 +103,7 @@ export class SlotCapture implements Capture {
     await this.#look();
     const decoder = new Decoder(teller);
     await this.#stream.start(slot.name, publicationName, {
-      message: (bytes, at) => decoder.message(bytes, at),
+      message: (bytes, at, end) => decoder.message(bytes, at, end),
       sent: end => this.#sent(end),
       full: () => sink.full(),
     });

@@ -44,15 +44,17 @@ export class Decoder<L extends Layout> {
   readonly #to: Reader<L>;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
 
   constructor(to: Reader<L>) {
     this.#to = to;
   }
 
-  /** One message, from `at` to the end of `bytes`. @throws where it is not what the protocol says */
-  message(bytes: Buffer, at: number): void {
+  /** One message, from `at` up to `end`. @throws where it is not what the protocol says */
+  message(bytes: Buffer, at: number, end: number): void {
     this.#bytes = bytes;
     this.#at = at;
+    this.#end = end;
     const tag = this.#byte();
     switch (tag) {
       case 0x49: // I
@@ -62,11 +64,11 @@ export class Decoder<L extends Layout> {
       case 0x44: // D
         return this.#delete();
       case 0x42: // B
-        this.#skip(8);
+        this.#past(8);
         return this.#begin();
       case 0x43: // C
-        this.#skip(1 + 8);
-        return this.#to.commit(this.#bytes.readBigUInt64BE(this.#at));
+        this.#past(1 + 8);
+        return this.#to.commit(this.#bytes.readBigUInt64BE(this.#past(8)));
       case 0x52: // R
         return this.#relation();
       case 0x54: // T
@@ -81,20 +83,22 @@ export class Decoder<L extends Layout> {
   }
 
   #begin(): void {
-    const micros = this.#bytes.readInt32BE(this.#at) * 2 ** 32 + this.#bytes.readUInt32BE(this.#at + 4);
-    this.#to.begin(this.#bytes.readUInt32BE(this.#at + 8), micros);
+    const bytes = this.#bytes;
+    const at = this.#past(8 + 4);
+    const micros = bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+    this.#to.begin(bytes.readUInt32BE(at + 8), micros);
   }
 
   #relation(): void {
     const oid = this.#uint32();
     this.#name();
     this.#name();
-    this.#skip(1);
+    this.#past(1);
     const columns = [];
     for (let left = this.#count(); left > 0; left--) {
       const identity = (this.#byte() & 1) === 1;
       columns.push({ name: this.#name(), identity });
-      this.#skip(4 + 4);
+      this.#past(4 + 4);
     }
     this.#to.relation({ oid, columns });
   }
@@ -129,7 +133,7 @@ export class Decoder<L extends Layout> {
 
   #truncate(): void {
     let left = this.#uint32();
-    this.#skip(1);
+    this.#past(1);
     for (; left > 0; left--) this.#to.truncate(this.#uint32());
   }
 
@@ -140,13 +144,14 @@ export class Decoder<L extends Layout> {
       throw new Error(`pgoutput: ${count} columns where ${places.length} were told`);
     const image: Tuple = Array<string | null>(width).fill(null);
     let at = this.#at;
+    const last = this.#end;
     for (let i = 0; i < count; i++) {
       const kind = bytes[at++];
       const place = places[i] as number;
       if (kind === 0x74) {
         const start = at + 4;
         at = start + bytes.readUInt32BE(at);
-        if (at > bytes.length) throw new Error('pgoutput: a value ends behind its message');
+        if (at > last) throw new Error('pgoutput: a value ends behind its message');
         if (place >= 0) image[place] = text(bytes, start, at);
       } else if (kind === 0x75) {
         if (place >= 0) image[place] = undefined;
@@ -154,39 +159,36 @@ export class Decoder<L extends Layout> {
         throw new Error(`pgoutput: a value of the unknown kind ${kind}`);
       }
     }
-    this.#at = at;
+    this.#past(at - this.#at);
     return image;
   }
 
   #name(): string {
-    const end = this.#bytes.indexOf(0, this.#at);
+    const at = this.#at;
+    const end = this.#bytes.indexOf(0, at);
     if (end < 0) throw new Error('pgoutput: a name without an end');
-    const name = this.#bytes.toString('utf8', this.#at, end);
-    this.#at = end + 1;
-    return name;
+    this.#past(end + 1 - at);
+    return this.#bytes.toString('utf8', at, end);
   }
 
   #count(): number {
-    const count = this.#bytes.readUInt16BE(this.#at);
-    this.#at += 2;
-    return count;
+    return this.#bytes.readUInt16BE(this.#past(2));
   }
 
   #uint32(): number {
-    const value = this.#bytes.readUInt32BE(this.#at);
-    this.#at += 4;
-    return value;
+    return this.#bytes.readUInt32BE(this.#past(4));
   }
 
   #byte(): number {
-    const value = this.#bytes[this.#at++];
-    if (value === undefined) throw new Error('pgoutput: a message that is too short');
-    return value;
+    return this.#bytes[this.#past(1)] as number;
   }
 
-  #skip(bytes: number): void {
+  /** @returns where these bytes begin; behind the message there is another one */
+  #past(bytes: number): number {
+    const at = this.#at;
     this.#at += bytes;
-    if (this.#at > this.#bytes.length) throw new Error('pgoutput: a message that is too short');
+    if (this.#at > this.#end) throw new Error('pgoutput: a message that is too short');
+    return at;
   }
 
   #expect(kind: number, wanted: number): void {
@@ -194,9 +196,24 @@ export class Decoder<L extends Layout> {
   }
 }
 
-/** Keys are short and ASCII, where a loop is faster than the way into the runtime and back. */
+/**
+ * Most of what is wanted is part of a key: a small whole number, or short and ASCII. A loop is faster than the way into the runtime and
+ * back, and numbers are made once.
+ */
 function text(bytes: Buffer, start: number, end: number): string {
-  if (end - start > 16) return bytes.toString('utf8', start, end);
+  const length = end - start;
+  if (length > 16) return bytes.toString('utf8', start, end);
+  // Not `01`, which is none of a number's texts.
+  if (length < 6 && (length === 1 || bytes[start] !== zero)) {
+    let number = 0;
+    let at = start;
+    for (; at < end; at++) {
+      const digit = (bytes[at] as number) - zero;
+      if (digit < 0 || digit > 9) break;
+      number = number * 10 + digit;
+    }
+    if (at === end && length > 0) return (numbers[number] ??= String(number));
+  }
   let value = '';
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
@@ -206,3 +223,5 @@ function text(bytes: Buffer, start: number, end: number): string {
   return value;
 }
 const ascii = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
+const zero = 0x30;
+const numbers = Array<string | undefined>(100_000).fill(undefined);

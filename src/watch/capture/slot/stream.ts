@@ -2,19 +2,18 @@ import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Position } from '../capture.ts';
+import { Frames } from './frames.ts';
 
-/** What pg does for us: the way in, frames, and errors. @types/pg doesn't tell of it. */
+/** What pg does for us: the way in, statements, and errors. @types/pg doesn't tell of it. */
 interface Wire {
   readonly stream: Socket;
-  on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
   on(event: 'replicationStart', listener: () => void): void;
-  removeAllListeners(event: 'copyData'): void;
   sendCopyFromChunk(chunk: Buffer): void;
 }
 
 export interface Listener {
-  /** A message of the output plugin, from `at` on. */
-  message(bytes: Buffer, at: number): void;
+  /** A message of the output plugin, from `at` up to `end`. */
+  message(bytes: Buffer, at: number, end: number): void;
   /** Everything that was committed up to `end` has been sent. */
   sent(end: Position): void;
   /** Undefined: go on; else nothing is read until then. */
@@ -58,6 +57,7 @@ export class Stream {
   #bytes = 0;
   #breathing = false;
   #closed = false;
+  #broken = false;
   #beat: NodeJS.Timeout | undefined;
   #batch: NodeJS.Timeout | undefined;
   readonly ended: Promise<never>;
@@ -89,6 +89,7 @@ export class Stream {
 
   async open(): Promise<void> {
     await this.#client.connect();
+    this.#divide();
     await this.#client.query(session);
   }
 
@@ -100,9 +101,6 @@ export class Stream {
   async start(slot: string, publication: string, listener: Listener): Promise<void> {
     this.#listener = listener;
     const started = new Promise<void>(resolve => this.#wire.on('replicationStart', resolve));
-    // The client would hand each message to its query, which does nothing with it.
-    this.#wire.removeAllListeners('copyData');
-    this.#wire.on('copyData', ({ chunk }) => this.#take(chunk));
     const running = this.#client
       .query(
         `START_REPLICATION SLOT ${pg.escapeIdentifier(slot)} LOGICAL 0/0
@@ -111,8 +109,6 @@ export class Stream {
       .then(() => Promise.reject(new Error('the server ended the stream')));
     running.catch(error => this.#fail(error));
     await Promise.race([started, running]);
-    // After the parser, which hands over all that a chunk holds: one look at the sink for each chunk.
-    this.#wire.stream.on('data', (read: Buffer) => this.#rest(read.length));
     this.#heardAt = performance.now();
     this.#beat = setInterval(() => this.#tick(), beatMs);
   }
@@ -145,20 +141,40 @@ export class Stream {
     await this.#client.end().catch(() => {});
   }
 
+  /** Changes are read here, as they lie; all else is left to pg, message by message. */
+  #divide(): void {
+    const { stream } = this.#wire;
+    const [parse] = stream.listeners('data') as ((bytes: Buffer) => void)[];
+    if (!parse) throw new Error('pg reads its connection in another way than it did');
+    const frames = new Frames({
+      copyData: (bytes, at, end) => this.#take(bytes, at, end),
+      other: parse,
+    });
+    stream.off('data', parse);
+    stream.on('data', (read: Buffer) => {
+      if (this.#closed || this.#broken) return;
+      try {
+        frames.take(read);
+      } catch (error) {
+        // What comes behind it must not be told: it would be acknowledged, and this with it.
+        this.#broken = true;
+        return this.#fail(error);
+      }
+      // One look at the sink for each read.
+      if (this.#beat) this.#rest(read.length);
+    });
+  }
+
   /** 'w': 24 bytes of positions and time, then the plugin's message. 'k': position, time, whether to answer. */
-  #take(chunk: Buffer): void {
-    if (this.#closed) return;
-    try {
-      if (chunk[0] === 0x77) this.#listener?.message(chunk, 25);
-      else if (chunk[0] === 0x6b) {
-        const end = chunk.readBigUInt64BE(1);
-        if (end > this.#received) this.#received = end;
-        this.#listener?.sent(end);
-        if (chunk[17] === 1) this.#report(false);
-      } else throw new Error(`replication: a message of the unknown kind ${chunk[0]}`);
-    } catch (error) {
-      this.#fail(error);
-    }
+  #take(bytes: Buffer, at: number, end: number): void {
+    const kind = bytes[at];
+    if (kind === 0x77) this.#listener?.message(bytes, at + 25, end);
+    else if (kind === 0x6b) {
+      const until = bytes.readBigUInt64BE(at + 1);
+      if (until > this.#received) this.#received = until;
+      this.#listener?.sent(until);
+      if (bytes[at + 17] === 1) this.#report(false);
+    } else throw new Error(`replication: a message of the unknown kind ${kind}`);
   }
 
   /** Nothing is read until there is room; if there is, and little has come, for a moment. */

@@ -50,12 +50,16 @@ export class Teller implements Reader<Table> {
 
   commit(end: bigint): void {
     this.#open = false;
-    this.#all.clear();
-    for (const tell of this.#aside) tell(end);
-    this.#aside = [];
+    if (this.#all.size > 0) this.#all.clear();
+    if (this.#aside.length > 0) this.#tellAside(end);
     this.told = end;
     this.toldAt = this.#at;
     this.#sink.commit(end);
+  }
+
+  #tellAside(end: bigint): void {
+    for (const tell of this.#aside) tell(end);
+    this.#aside = [];
   }
 
   relation(described: Described): void {
