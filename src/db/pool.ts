@@ -85,6 +85,35 @@ export async function transaction<T>(pool: Pool, limits: Limits, work: (tx: Tx) 
   }
 }
 
+/**
+ * One small statement that comes every second or so for as long as the process lives, outside any transaction: planned once a
+ * connection, where that can be, for planning it costs several times what it does.
+ */
+export async function often<Row extends pg.QueryResultRow>(
+  pool: Pool,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  const connection = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    if (!forgetful.has(pool) && (await leadsToServer(connection))) {
+      try {
+        return (await connection.query<Row>({ name: nameOf(text), text, values })).rows;
+      } catch (error) {
+        const state = sqlState(error) ?? '';
+        // A migration may have given its result another shape.
+        if (!unprepared.has(state) && state !== '0A000') throw error;
+        if (unprepared.has(state)) forgetful.add(pool);
+        broken = error as Error;
+      }
+    }
+    return (await connection.query<Row>(text, values)).rows;
+  } finally {
+    connection.release(broken);
+  }
+}
+
 /** Connections whose transaction under way was opened with `prepared`. */
 const preparing = new WeakSet<Tx>();
 

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/pool.ts';
+import { type Tx, ask } from '../db/pool.ts';
 import { runningIn, visibleIn } from '../watch/visible.ts';
 
 export interface Seen {
@@ -16,16 +16,17 @@ export interface Seen {
  * One small look ahead of all others. READ COMMITTED: each later statement sees at least as much.
  */
 export async function snapshotOf(tx: Tx): Promise<Seen> {
-  const { rows } = await tx.query<{ snapshot: string; clock: string; listed: string[] }>(
-    `select pg_current_snapshot()::text as snapshot, extract(epoch from clock_timestamp()) * 1000 as clock,
-            array(select name from evenkeel.invariant i
-                   where exists (select from evenkeel.violation v where v.invariant = i.name)
-                      or exists (select from evenkeel.leave l where l.invariant = i.name)) as listed`,
+  const [[snapshot, clock, listed] = []] = await ask(
+    tx,
+    `select pg_current_snapshot(), extract(epoch from clock_timestamp()) * 1000,
+            to_json(array(select name from evenkeel.invariant i
+                           where exists (select from evenkeel.violation v where v.invariant = i.name)
+                              or exists (select from evenkeel.leave l where l.invariant = i.name)))`,
   );
-  const { snapshot = '', clock = '', listed = [] } = rows[0] ?? {};
+  if (!snapshot) throw new Error('the server said nothing');
   return {
     visible: visibleIn(snapshot),
-    listed: new Set(listed),
+    listed: new Set(JSON.parse(listed ?? '[]') as string[]),
     clock: Number(clock),
     running: runningIn(snapshot),
   };

@@ -1,6 +1,6 @@
 import { raise } from '../alerts/raise.ts';
 import { query } from '../db/migrate.ts';
-import { type Pool, type Tx, ask } from '../db/pool.ts';
+import { type Pool, type Tx, ask, often } from '../db/pool.ts';
 import { type Key, type Values, type Violation, keyId } from '../ask/ask.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Result } from './heal.ts';
@@ -32,7 +32,8 @@ export async function due(
   names: readonly string[],
   afters: readonly (Date | undefined)[],
 ): Promise<Set<string>> {
-  const { rows } = await pool.query<{ name: string }>(
+  const rows = await often<{ name: string }>(
+    pool,
     `select i.name from unnest($1::text[], $2::timestamptz[]) n(name, after) join evenkeel.invariant i using (name)
       where (
         exists (select from evenkeel.violation v where v.invariant = i.name and v.state = 'approved')

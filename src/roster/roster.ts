@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Pool } from '../db/pool.ts';
+import { type Pool, often } from '../db/pool.ts';
 import { query } from '../db/migrate.ts';
 import type { Bound } from '../ask/bind.ts';
 import { printRemedies } from '../declare/print.ts';
@@ -30,13 +30,14 @@ export async function stand(
     ...unbound.map(name => [name, '']),
     ...bounds.map(bound => [bound.name, bound.hash]),
   ]);
-  await pool.query(
+  await often(
+    pool,
     `insert into evenkeel.process as p (id, host, pid, version, definitions) values ($1, $2, $3, $4, $5)
      on conflict (id) do update set heartbeat_at = clock_timestamp(), definitions = excluded.definitions`,
     [self.id, hostname(), process.pid, self.version, JSON.stringify(definitions)],
   );
   const mine = JSON.stringify(bounds.map(describe));
-  const { rows } = await pool.query<{ name: string }>(query('stand'), [self.id, mine]);
+  const rows = await often<{ name: string }>(pool, query('stand'), [self.id, mine]);
   const names = new Set(rows.map(row => row.name));
   await adopt(
     pool,

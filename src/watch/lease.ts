@@ -1,4 +1,4 @@
-import type { Pool } from '../db/pool.ts';
+import { type Pool, often } from '../db/pool.ts';
 
 /**
  * One of several processes sweeps. Leadership is a row with a deadline on the database's clock and a fencing token that
@@ -17,7 +17,8 @@ export async function takeLease(
   holder: string,
   seconds: number,
 ): Promise<Lease | undefined> {
-  const { rows } = await pool.query<Lease>(
+  const [lease] = await often<Lease>(
+    pool,
     `insert into evenkeel.lease as l (name, holder, expires_at)
      values ($1, $2, clock_timestamp() + make_interval(secs => $3))
      on conflict (name) do update
@@ -27,7 +28,7 @@ export async function takeLease(
      returning name, fence`,
     [name, holder, seconds],
   );
-  return rows[0];
+  return lease;
 }
 
 /**
@@ -35,7 +36,8 @@ export async function takeLease(
  * for the older one knows nothing of the newer wordings.
  */
 export async function mayLead(pool: Pool, holder: string): Promise<boolean> {
-  const { rows } = await pool.query<{ may: boolean }>(
+  const [row] = await often<{ may: boolean }>(
+    pool,
     `with carried as (
        select p.id, (select count(*) from evenkeel.invariant i
                       where i.retired_at is null and p.definitions->>i.name = i.hash) as n
@@ -43,7 +45,7 @@ export async function mayLead(pool: Pool, holder: string): Promise<boolean> {
      select coalesce((select n from carried where id = $1), 0) >= coalesce(max(n), 0) as may from carried`,
     [holder],
   );
-  return rows[0]?.may ?? true;
+  return row?.may ?? true;
 }
 
 /** Lets go at once, so that another needn't wait. */

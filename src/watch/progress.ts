@@ -1,6 +1,6 @@
 import type { Bound } from '../ask/bind.ts';
 import { raise } from '../alerts/raise.ts';
-import { type Pool, arrayText } from '../db/pool.ts';
+import { type Pool, arrayText, often } from '../db/pool.ts';
 import type { Capture, Position } from './capture/capture.ts';
 import type { Cause, Held, Loaded, Suspect } from './suspects.ts';
 import type { Mark } from './tracer.ts';
@@ -165,7 +165,8 @@ export async function noteProgress(
   waiting: number,
   verified: ReadonlyMap<string, Date>,
 ): Promise<{ readonly at: Date; readonly visible: (xid: string) => boolean }> {
-  const { rows } = await pool.query<{ at: Date; snapshot: string }>(
+  const rows = await often<{ at: Date; snapshot: string }>(
+    pool,
     `with verified as (
        select name, least(at, (select min(since) from evenkeel.range where invariant = name)) as at
          from unnest($3::text[], $4::timestamptz[]) v(name, at)

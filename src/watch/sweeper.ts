@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import { type Pool, describe, isCollision } from '../db/pool.ts';
+import { type Pool, describe, isCollision, often } from '../db/pool.ts';
 import type { Bound } from '../ask/bind.ts';
 import type { Key } from '../ask/ask.ts';
 import { explain } from '../ask/mistake.ts';
@@ -108,7 +108,8 @@ export class Sweeper {
 
   /** Whose turn it is to be swept, and to have a range of its keys swept. */
   async #nextDue(): Promise<{ due?: Bound | undefined; ranged?: Bound | undefined }> {
-    const { rows } = await this.#parts.primary.query<{ name: string; due: boolean; ranged: boolean }>(
+    const rows = await often<{ name: string; due: boolean; ranged: boolean }>(
+      this.#parts.primary,
       `select name, next_pass_at <= clock_timestamp() as due, ranged from evenkeel.invariant i
         cross join lateral (select exists (select from evenkeel.range where invariant = i.name) as ranged) r
         where retired_at is null and (ranged or next_pass_at <= clock_timestamp())`,

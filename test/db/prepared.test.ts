@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ask, createPool, transaction } from '../../src/db/pool.ts';
+import { ask, createPool, often, transaction } from '../../src/db/pool.ts';
 import { freshDatabase } from '../support/database.ts';
 
 test('what comes again and again is planned once a connection, and only inside of its transaction', async () => {
@@ -25,5 +25,35 @@ test('what comes again and again is planned once a connection, and only inside o
   expect((await double(9, {})).plans).toEqual([{ generic: 3, custom: 0 }]);
   expect((await pool.query('show plan_cache_mode')).rows).toEqual([{ plan_cache_mode: 'auto' }]);
   expect(await prepared()).toEqual([]);
+  await pool.end();
+});
+
+test('what comes often is planned once a connection, and asked anew where what was prepared is lost or outdated', async () => {
+  const db = await freshDatabase();
+  await db.sql('create table t (n int)');
+  await db.sql('insert into t values (1), (2)');
+  const pool = createPool(db.url, 1);
+  const more = () => often<{ n: unknown }>(pool, 'select n from t where n > $1', [1]);
+  const prepared = async () => {
+    const { rows } = await pool.query<{ n: number }>(
+      'select sum(generic_plans + custom_plans)::int as n from pg_prepared_statements',
+    );
+    return rows[0]?.n;
+  };
+  for (let i = 1; i <= 3; i++) {
+    expect(await more()).toEqual([{ n: 2 }]);
+    expect(await prepared()).toBe(i);
+  }
+  await db.sql('alter table t alter n type text');
+  await expect(more()).rejects.toThrow('operator does not exist');
+  await db.sql('alter table t alter n type numeric using n::numeric');
+  expect(await more()).toEqual([{ n: '2' }]);
+  expect(await more()).toEqual([{ n: '2' }]);
+  expect(await prepared()).toBe(1);
+  // As behind a pooler that hands out another server each time.
+  await pool.query('deallocate all');
+  expect(await more()).toEqual([{ n: '2' }]);
+  expect(await more()).toEqual([{ n: '2' }]);
+  expect(await prepared()).toBeNull();
   await pool.end();
 });

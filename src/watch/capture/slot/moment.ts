@@ -1,4 +1,4 @@
-import type { Pool } from '../../../db/pool.ts';
+import { type Pool, often } from '../../../db/pool.ts';
 import type { Position } from '../capture.ts';
 
 /**
@@ -27,11 +27,11 @@ export interface Moment {
 }
 
 export async function moment(pool: Pool): Promise<Moment> {
-  const { rows } = await pool.query<{ at: Date; lsn: string; xmin: string; xmax: string }>(
+  const [row] = await often<{ at: Date; lsn: string; xmin: string; xmax: string }>(
+    pool,
     `select clock_timestamp() as at, pg_current_wal_insert_lsn()::text as lsn,
             pg_snapshot_xmin(s)::text as xmin, pg_snapshot_xmax(s)::text as xmax from pg_current_snapshot() s`,
   );
-  const row = rows[0];
   if (!row) throw new Error('the server said nothing');
   const lsn = parseLsn(row.lsn);
   // At the start of a page of WAL it points behind the header, where no record has ended yet.

@@ -1,5 +1,5 @@
 import { query } from '../../../db/migrate.ts';
-import { type Pool, describe, quote, transaction } from '../../../db/pool.ts';
+import { type Pool, describe, often, quote, transaction } from '../../../db/pool.ts';
 import type { Watched } from '../capture.ts';
 import { forget } from './memory.ts';
 
@@ -81,12 +81,13 @@ export async function align(
 
 async function look(pool: Pool, watched: readonly Watched[]) {
   const oids = watched.map(({ relation }) => relation.oid);
-  const publication = await pool.query<{
+  const [row] = await often<{
     major: number;
     oid: string | null;
     whole: boolean | null;
     strays: string[];
   }>(
+    pool,
     `select current_setting('server_version_num')::int / 10000 as major, p.oid::int8 as oid,
             p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate and p.pubviaroot
               and coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's' as whole,
@@ -96,8 +97,7 @@ async function look(pool: Pool, watched: readonly Watched[]) {
        from (select) always left join pg_publication p on p.pubname = $2`,
     [oids, publicationName],
   );
-  const { rows } = await pool.query<Seen>(query('published'), [oids, publicationName]);
-  const [row] = publication.rows;
+  const rows = await often<Seen>(pool, query('published'), [oids, publicationName]);
   // From Postgres 18 on an identity with a stored generated column needs it to be told, or the application's UPDATE fails.
   const generated = (row?.major ?? 0) >= 18 ? ', publish_generated_columns = stored' : '';
   return {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { EvenkeelError } from '../../../errors.ts';
-import { type Pool, sqlState } from '../../../db/pool.ts';
+import { type Pool, often, sqlState } from '../../../db/pool.ts';
 import type { Stream } from './stream.ts';
 
 /** A slot of ours, as the server sees it. */
@@ -24,7 +24,8 @@ const prefix = `'evenkeel\\_' || (select oid from pg_database where datname = cu
 
 /** The slots of this database that Evenkeel made: one, and what a crash left. */
 export async function findSlots(pool: Pool): Promise<Slot[]> {
-  const { rows } = await pool.query<Slot>(
+  return often<Slot>(
+    pool,
     `select slot_name as name, active, wal_status as status, safe_wal_size::float8 as safe,
             confirmed_flush_lsn::text as confirmed,
             pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 as held,
@@ -33,7 +34,6 @@ export async function findSlots(pool: Pool): Promise<Slot[]> {
       where slot_type = 'logical' and database = current_database() and slot_name like ${prefix}
       order by slot_name`,
   );
-  return rows;
 }
 
 /**
