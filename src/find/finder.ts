@@ -144,7 +144,8 @@ export class Finder {
     const { opened, violated } = await lookAt(tx, looked, listed);
     if (!listed && violated === 0) round.unlisted.push(looked);
     const now = performance.now();
-    looked.until = now + this.#pace.restAfter((now - began) / suspects.length);
+    const rest = this.#pace.restAfter((now - began) / suspects.length);
+    if (rest > 0) looked.until = now + rest;
     if (now - began < this.#parts.limitMs / 4)
       this.#sizes.set(bound.name, Math.min(most, this.#size(watch) * 2));
     return opened.length;

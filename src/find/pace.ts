@@ -51,9 +51,13 @@ export class Pace {
     return Math.min(longest, Math.max(shortest, (ms * (1 - share)) / share));
   }
 
-  /** How long a key rests whose look took `ms`: one invariant's hot keys get a fifth of the share; ms. */
+  /**
+   * How long a key rests whose look took `ms`: one invariant's hot keys get a fifth of the share; ms. Zero: no longer than the pause
+   * between two rounds, as most do, and it need not be remembered.
+   */
   restAfter(ms: number): number {
-    return Math.max(50, ms / (this.#share / 5));
+    const rest = ms / (this.#share / 5);
+    return rest > shortest ? rest : 0;
   }
 }
 /** Until there is word of harm: where commits are few, and with triggers. */

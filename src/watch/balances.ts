@@ -2,11 +2,11 @@ import { quote } from '../db/pool.ts';
 import type { Key } from '../ask/ask.ts';
 import type { Image, Watched } from './capture/capture.ts';
 import { type Decimal, minus, plus, read, times } from './decimal.ts';
-import { type Telling, same } from './follower.ts';
+import { type Telling, alike, same } from './follower.ts';
 import type { Amount, Balance, Term } from './scope/balance.ts';
 import { mayHold } from './scope/condition.ts';
 import { compile } from './scope/keys.ts';
-import type { Suspects } from './suspects.ts';
+import { type Suspects, idOf } from './suspects.ts';
 
 /** How the rows of one table are read. */
 export interface Reading {
@@ -17,9 +17,14 @@ export interface Reading {
 
 interface Add {
   readonly keyOf: KeyOf;
+  /** Where the key's columns stand in an image. */
+  readonly from: readonly number[];
   readonly difference: number;
   /** Undefined: not known. */
   readonly value: (image: Image) => Decimal | undefined;
+  /** The row that it read last, and what that was added to. */
+  last: Image;
+  open: Open | undefined;
 }
 
 type KeyOf = (image: Image) => Key | undefined;
@@ -79,8 +84,11 @@ export class Balances {
     return {
       adds: terms.map(term => ({
         keyOf: keyOf(term.key),
+        from: term.key.map(name => all.indexOf(name)),
         difference: term.difference,
         value: valueOf(term, all),
+        last: [],
+        open: undefined,
       })),
       governed:
         relation.oid === this.#balance.table.oid ? { keyOf: keyOf(this.#balance.key), own } : undefined,
@@ -99,11 +107,12 @@ export class Balances {
 
   /** The transaction is complete. */
   commit(): void {
+    this.#asking = false;
+    if (this.#open.size === 0) return;
     for (const { key, added, ask, told } of this.#open.values())
       if (ask || added.some(({ n }) => n !== 0n)) this.#touch(key, told);
     this.#open.clear();
     this.#recent = undefined;
-    this.#asking = false;
   }
 
   /** It isn't heard to its end: what it has changed until now is asked. */
@@ -129,7 +138,7 @@ export class Balances {
   ): void {
     const key = now && keyOf(now);
     const before = old && keyOf(old);
-    const stays = key && before && idOf(key) === idOf(before);
+    const stays = key && before && same(key, before);
     if (!stays) {
       this.#ask(key, told);
       this.#ask(before, told);
@@ -156,11 +165,16 @@ export class Balances {
     return full;
   }
 
-  #add({ keyOf, difference, value }: Add, image: Image, by: typeof plus, told: Telling): void {
-    const key = keyOf(image);
-    const open = key && this.#of(key, told);
+  #add(add: Add, image: Image, by: typeof plus, told: Telling): void {
+    if (add.open === undefined || add.open !== this.#recent || !alike(add.last, image, add.from)) {
+      const key = add.keyOf(image);
+      add.open = key && this.#of(key, told);
+      add.last = image;
+    }
+    const { open, difference } = add;
     if (!open) return;
-    const amount = value(image);
+    open.told = told;
+    const amount = add.value(image);
     if (!amount) open.ask = true;
     else open.added[difference] = by(open.added[difference] as Decimal, amount);
   }
@@ -203,8 +217,6 @@ export class Balances {
 }
 
 const zero: Decimal = { n: 0n, scale: 0 };
-
-const idOf = (key: Key): string => key.join('\0,');
 
 /** What a row adds, its sign included. */
 function valueOf({ where, amount, minus: negative, own }: Term, columns: readonly string[]): Add['value'] {

@@ -2,7 +2,8 @@ import type { Key } from '../ask/ask.ts';
 import type { Image, Position, Watched } from './capture/capture.ts';
 import { usedColumns } from './capture/plan.ts';
 import type { Balances, Reading } from './balances.ts';
-import { type Condition, mayHold } from './scope/condition.ts';
+import { type Test, mayHold } from './scope/condition.ts';
+import type { Path } from './scope/derive.ts';
 import { compile } from './scope/keys.ts';
 import type { Cause, Suspects } from './suspects.ts';
 import type { Watch } from './tracer.ts';
@@ -15,34 +16,35 @@ export interface Telling {
   readonly clock: number;
 }
 
-type KeyOf = (image: Image) => Key | undefined;
-
-/** The same, and only of rows that pass what can be told of them. */
-interface From {
-  readonly any: KeyOf;
-  readonly passing: KeyOf;
-}
-
 /** From an image to what has to be looked at, or looked up; no key: such a row matters to nothing. */
 class Way {
-  readonly #from: From;
+  readonly #tests: readonly { readonly at: number; readonly test: Test }[];
+  /** Where the columns that the path starts from stand in an image. */
+  readonly #from: readonly number[];
+  readonly #keyOf: (image: Image) => Key | undefined;
   readonly #to: Suspects;
-  #last: Key | undefined;
+  #last: Image | undefined;
   #told: Telling | undefined;
 
-  constructor(from: From, to: Suspects) {
+  constructor(path: Path, columns: readonly string[], to: Suspects) {
+    this.#tests = path.where
+      .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
+      .filter(({ at }) => at !== -1);
+    const from = path.columns.map(name => columns.indexOf(name));
     this.#from = from;
+    this.#keyOf = path.joins.length === 0 ? compile(path, columns) : image => from.map(i => image[i] ?? null);
     this.#to = to;
   }
 
   /** @param unsure of the row as it was nothing is told: it may have passed, whether this image does or not */
   image(image: Image, told: Telling, unsure = false): void {
-    const key = unsure ? this.#from.any(image) : this.#from.passing(image);
-    if (!key) return;
+    if (!unsure) for (const { at, test } of this.#tests) if (!mayHold(test, image[at])) return;
     // Rows of one transaction come in heaps of one key: told once, it is looked at when all of them can be seen.
-    if (this.#told === told && this.#last && same(this.#last, key)) return;
+    if (this.#told === told && this.#last && alike(this.#last, image, this.#from)) return;
+    const key = this.#keyOf(image);
+    if (!key) return;
     this.#told = told;
-    this.#last = key;
+    this.#last = image;
     this.#to.touch(key, told.cause, told.floor, told.clock);
   }
 }
@@ -67,12 +69,10 @@ export class Follower {
     const all = [...columns, ...extra];
     const own = bound.scope.paths.filter(path => path.relation.oid === relation.oid);
     this.#ways = [
-      ...own
-        .filter(path => path.joins.length === 0)
-        .map(path => new Way(narrow(path.where, all, compile(path, all)), keys)),
+      ...own.filter(path => path.joins.length === 0).map(path => new Way(path, all, keys)),
       ...lookUps
         .filter(({ path }) => path.relation.oid === relation.oid)
-        .map(({ path, from }) => new Way(narrow(path.where, all, start(path.columns, all)), from)),
+        .map(({ path, from }) => new Way(path, all, from)),
     ];
     const used = usedColumns(relation, bound.scope.names)?.map(name => all.indexOf(name));
     this.#used = used?.includes(-1) ? undefined : used;
@@ -94,21 +94,10 @@ export class Follower {
   }
 }
 
-const start = (names: readonly string[], columns: readonly string[]): KeyOf => {
-  const at = names.map(name => columns.indexOf(name));
-  return image => at.map(i => image[i] ?? null);
-};
-
-function narrow(where: readonly Condition[], columns: readonly string[], from: KeyOf): From {
-  const tests = where
-    .map(({ column, test }) => ({ at: columns.indexOf(column), test }))
-    .filter(({ at }) => at !== -1);
-  if (tests.length === 0) return { any: from, passing: from };
-  const passing: KeyOf = image => {
-    for (const { at, test } of tests) if (!mayHold(test, image[at])) return undefined;
-    return from(image);
-  };
-  return { any: from, passing };
+/** Do they hold the same at these places? */
+export function alike(a: Image, b: Image, places: readonly number[]): boolean {
+  for (const i of places) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** A loop: this is asked several times for each row. */

@@ -15,7 +15,7 @@ export interface Suspect {
   /** Of the last change. A look counts only in a snapshot that sees it, and all in `unseen`. */
   cause: Cause;
   /** Earlier transactions that changed it (xid8): commits are told in another order than the one in which they can be seen. */
-  unseen: string[];
+  unseen: readonly string[];
   /** So many earlier transactions changed it since the last look; any of them may be the cause. */
   others: number;
   /** When the first change since the last look was committed; ms. */
@@ -59,9 +59,18 @@ export class Suspects {
     const known = this.#waiting.get(id);
     const since = cause.at.getTime();
     this.#note(floor, since);
-    const one = { id, key, cause, unseen: [], others: 0, since, toldAt: now, floor, kept: undefined };
-    if (known) merge(known, one);
-    else this.#waiting.set(id, one);
+    if (known) return again(known, cause, floor, now);
+    this.#waiting.set(id, {
+      id,
+      key,
+      cause,
+      unseen: none,
+      others: 0,
+      since,
+      toldAt: now,
+      floor,
+      kept: undefined,
+    });
   }
 
   /** What is kept in the database: by a process before this one, or beside it. */
@@ -71,7 +80,7 @@ export class Suspects {
     this.#known = undefined;
     if (known) {
       known.kept = kept;
-      known.unseen.push(cause.xid, ...unseen);
+      for (const xid of [cause.xid, ...unseen]) unsee(known, xid);
       known.since = Math.min(known.since, since);
       return;
     }
@@ -100,10 +109,10 @@ export class Suspects {
       if (one.unseen.length === 0 && visible(one.cause.xid)) taken.push(one);
       else this.#early = true;
     }
-    for (const one of taken) {
-      this.#waiting.delete(one.id);
-      this.#asking.set(one.id, one);
-    }
+    // One by one it would shrink, and be made anew each time.
+    if (taken.length === this.#waiting.size) this.#waiting.clear();
+    else for (const { id } of taken) this.#waiting.delete(id);
+    for (const one of taken) this.#asking.set(one.id, one);
     return taken;
   }
 
@@ -129,16 +138,15 @@ export class Suspects {
       known.since = Math.min(known.since, from.since);
       if (from.floor !== undefined && known.floor !== undefined && from.floor < known.floor)
         known.floor = from.floor;
-    } else this.#waiting.set(id, { ...from, id, key, unseen: [], kept: undefined });
+    } else this.#waiting.set(id, { ...from, id, key, unseen: none, kept: undefined });
   }
 
   /** They were looked at; each rests until `until`. */
   done(suspects: readonly Suspect[], until: number): void {
     this.#known = undefined;
-    for (const { id } of suspects) {
-      this.#asking.delete(id);
-      if (until > 0) this.#resting.set(id, until);
-    }
+    if (suspects.length === this.#asking.size) this.#asking.clear();
+    else for (const { id } of suspects) this.#asking.delete(id);
+    if (until > 0) for (const { id } of suspects) this.#resting.set(id, until);
   }
 
   /** They couldn't be looked at, and rest until `until`; what was told of them meanwhile is merged in. */
@@ -275,21 +283,34 @@ export interface Loaded {
 }
 
 /** Keeps its place in line, and takes the newer cause. One that is kept holds back again: what is kept is an older change. */
-function merge(known: Suspect, { cause, unseen, others, floor, toldAt, kept }: Suspect): void {
+function again(known: Suspect, cause: Cause, floor: Position | undefined, toldAt: number): void {
   if (known.cause.xid !== cause.xid) {
-    known.others += others + 1;
-    known.unseen.push(known.cause.xid);
+    known.others++;
+    unsee(known, known.cause.xid);
   }
-  known.unseen.push(...unseen);
   known.cause = cause;
-  known.kept = kept ?? known.kept;
   if (known.floor !== undefined || floor === undefined) return;
   known.floor = floor;
   known.toldAt = toldAt;
 }
 
+function merge(known: Suspect, { cause, unseen, others, floor, toldAt, kept }: Suspect): void {
+  if (known.cause.xid !== cause.xid) known.others += others;
+  again(known, cause, floor, toldAt);
+  for (const xid of unseen) unsee(known, xid);
+  known.kept = kept ?? known.kept;
+}
+
+/** Most suspects are changed once before they are looked at, and share the empty list. */
+const none: readonly string[] = [];
+
+function unsee(known: Suspect, xid: string): void {
+  if (known.unseen === none) known.unseen = [xid];
+  else (known.unseen as string[]).push(xid);
+}
+
 /** Postgres has no text that holds NUL. A loop: this is asked for each row. */
-function idOf(key: Key): string {
+export function idOf(key: Key): string {
   let id = key[0] ?? '\0';
   for (let i = 1; i < key.length; i++) id += `\0,${key[i] ?? '\0'}`;
   return id;

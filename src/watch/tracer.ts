@@ -40,6 +40,7 @@ const most = 50_000;
 export class Tracer implements Sink {
   readonly #arrived: () => void;
   #watches = new Map<string, Watch>();
+  #balances: readonly Balances[] = [];
   #tables = new Map<string, Table>();
   /** Invariants that have to be swept, and why: noted in the database before anything later is acknowledged. */
   #stale = new Map<string, Mark>();
@@ -82,6 +83,7 @@ export class Tracer implements Sink {
         new Set(gone.flatMap(one => [...one.clear()])),
       );
     }
+    this.#balances = this.watches.flatMap(({ balances }) => balances ?? []);
     this.#tables = new Map(watched.map(one => [one.relation.oid, tableOf(this.watches, one)]));
   }
 
@@ -112,7 +114,7 @@ export class Tracer implements Sink {
 
   commit(position: Position): void {
     if (this.#origin) this.heard(this.#origin.at.getTime());
-    for (const { balances } of this.#watches.values()) balances?.commit();
+    for (const one of this.#balances) one.commit();
     this.#told = position;
     this.#arrived();
   }
@@ -178,6 +180,7 @@ export class Tracer implements Sink {
   /** Nothing is suspected, and nothing was told: another process leads now, or another capture begins. */
   forget(): void {
     this.#watches.clear();
+    this.#balances = [];
     this.#tables.clear();
     this.#stale.clear();
     this.#lost = undefined;
