@@ -21,9 +21,8 @@ export interface Watched {
 }
 
 /**
- * Values of `Watched.columns`, then perhaps of `Watched.extra`, as column text. Null also where an old value of the former
- * isn't told, as the relation's replica identities say beforehand; where less is told than they say, `all` stands for the
- * row. Of the latter, whatever isn't told is undefined.
+ * Values of `Watched.columns`, then perhaps of `Watched.extra`, as column text. Undefined: an old value that isn't told, as the
+ * relation's replica identities say beforehand; where less is told of the former than they say, `all` stands for the row.
  */
 export type Image = readonly (string | null | undefined)[];
 

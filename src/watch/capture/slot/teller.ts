@@ -110,9 +110,10 @@ export class Teller implements Reader<Table> {
   }
 }
 
-/** An old row is told with NULL for what isn't told of it. */
-function known({ told, extrasTold, watched: { columns } }: Table, old: Tuple): Image {
-  if (!extrasTold) for (let i = columns.length; i < old.length; i++) if (!told[i]) old[i] = undefined;
+/** Of an old row the server sends NULL for what it doesn't tell. That is no value: it may have met any condition, and been any other. */
+function known({ told, allTold, extrasTold }: Table, old: Tuple): Image {
+  if (!allTold || !extrasTold)
+    for (let i = 0; i < old.length; i++) if (old[i] === null && !told[i]) old[i] = undefined;
   return old;
 }
 
