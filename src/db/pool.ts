@@ -109,6 +109,10 @@ export async function often<Row extends pg.QueryResultRow>(
       }
     }
     return (await connection.query<Row>(text, values)).rows;
+  } catch (error) {
+    // The next one may lead to a server that can answer.
+    broken = error as Error;
+    throw error;
   } finally {
     connection.release(broken);
   }
