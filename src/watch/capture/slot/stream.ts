@@ -7,6 +7,8 @@ import { Frames } from './frames.ts';
 /** What pg does for us: the way in, statements, and errors. @types/pg doesn't tell of it. */
 interface Wire {
   readonly stream: Socket;
+  readonly ssl: unknown;
+  once(event: 'connect' | 'sslconnect', listener: () => void): void;
   on(event: 'replicationStart', listener: () => void): void;
   sendCopyFromChunk(chunk: Buffer): void;
 }
@@ -75,6 +77,8 @@ export class Stream {
     };
     this.#client = new pg.Client(config);
     this.#wire = (this.#client as unknown as { connection: Wire }).connection;
+    // Before the server has said anything.
+    this.#wire.once(this.#wire.ssl ? 'sslconnect' : 'connect', () => this.#divide());
     this.ended = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -89,7 +93,6 @@ export class Stream {
 
   async open(): Promise<void> {
     await this.#client.connect();
-    this.#divide();
     await this.#client.query(session);
   }
 
@@ -145,7 +148,7 @@ export class Stream {
   #divide(): void {
     const { stream } = this.#wire;
     const [parse] = stream.listeners('data') as ((bytes: Buffer) => void)[];
-    if (!parse) throw new Error('pg reads its connection in another way than it did');
+    if (!parse) return this.#fail(new Error('pg reads its connection in another way than it did'));
     const frames = new Frames({
       copyData: (bytes, at, end) => this.#take(bytes, at, end),
       other: parse,
