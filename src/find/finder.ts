@@ -85,8 +85,9 @@ export class Finder {
       });
     } catch (error) {
       // What one query has used up (temporary files, memory) is no sign that the server is gone.
-      const failed = isDown(error) && !sqlState(error)?.startsWith('53') ? undefined : round.now;
-      const size = failed ? round.taken(failed) : 0;
+      const down = isDown(error) && !sqlState(error)?.startsWith('53');
+      const size = round.now && !down ? round.taken(round.now) : 0;
+      const failed = size > 0 ? round.now : undefined;
       round.giveBack(size === 1 ? failed : undefined);
       if (failed === undefined) throw error;
       await this.#failed(failed, size, error);
@@ -133,14 +134,18 @@ export class Finder {
     const { bound, keys } = watch;
     const began = performance.now();
     const suspects = keys.take(this.#size(watch), began, visible);
+    const looked = { watch, suspects, until: 0 };
+    // Taken already: whatever fails from here on, they are given back.
+    round.looks.push(looked);
     // Hot keys are told again all the time: since the round began, too. Whoever went by that snapshot would never see all of it.
     if (keys.early && suspects.length < this.#size(watch)) {
       const now = await visibleNow(tx);
       suspects.push(...keys.take(this.#size(watch) - suspects.length, performance.now(), now));
     }
-    if (suspects.length === 0) return 0;
-    const looked = { watch, suspects, until: 0 };
-    round.looks.push(looked);
+    if (suspects.length === 0) {
+      round.looks.pop();
+      return 0;
+    }
     const { opened, violated } = await lookAt(tx, looked, listed);
     if (!listed && violated === 0) round.unlisted.push(looked);
     const now = performance.now();
@@ -213,11 +218,11 @@ class Round {
     for (const { watch, suspects, until } of this.looks) watch.keys.done(suspects, until);
   }
 
-  /** So many were asked at once. */
+  /** So many were asked at once; none: what failed is no fault of the invariant. */
   taken(watch: Watch): number {
     const starts = this.traces.filter(({ from }) => watch.lookUps.some(one => one.from === from));
     const looks = this.looks.filter(one => one.watch === watch);
-    return Math.max(...starts.map(one => one.starts.length), ...looks.map(one => one.suspects.length));
+    return Math.max(0, ...starts.map(one => one.starts.length), ...looks.map(one => one.suspects.length));
   }
 
   /** @param alone its one suspect can't be asked: it rests, so that others have their turn */
