@@ -2,7 +2,7 @@ import { quote } from '../db/pool.ts';
 import type { Key } from '../ask/ask.ts';
 import type { Image, Watched } from './capture/capture.ts';
 import { type Decimal, minus, plus, read, times } from './decimal.ts';
-import { type Telling, alike, same } from './follower.ts';
+import { type Telling, alike } from './follower.ts';
 import type { Amount, Balance, Term } from './scope/balance.ts';
 import { mayHold } from './scope/condition.ts';
 import { compile } from './scope/keys.ts';
@@ -217,6 +217,12 @@ export class Balances {
 }
 
 const zero: Decimal = { n: 0n, scale: 0 };
+
+/** A loop: this is asked several times for each row. */
+function same(a: Key, b: Key): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** What a row adds, its sign included. */
 function valueOf({ where, amount, minus: negative, own }: Term, columns: readonly string[]): Add['value'] {

@@ -99,9 +99,3 @@ export function alike(a: Image, b: Image, places: readonly number[]): boolean {
   for (const i of places) if (a[i] !== b[i]) return false;
   return true;
 }
-
-/** A loop: this is asked several times for each row. */
-export function same(a: Key, b: Key): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}

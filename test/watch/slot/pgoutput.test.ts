@@ -64,10 +64,9 @@ class Notes implements Reader<Layout> {
   }
 }
 
-/** @param end of the message; what lies behind it is another's */
-function decode(bytes: Buffer, end = bytes.length): unknown[] {
+function decode(bytes: Buffer): unknown[] {
   const notes = new Notes();
-  new Decoder(notes).message(bytes, 0, end);
+  new Decoder(notes).message(bytes, 0, bytes.length);
   return notes.told;
 }
 

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
+import type { Engine } from '../../../src/engine.ts';
 import { type FreshDatabase, freshDatabase } from '../../support/database.ts';
 import { keelOn } from '../../support/keel.ts';
 import { until } from '../../support/wait.ts';
 
 const header = (on: string) => `-- evenkeel: broken\n-- says: There is none\n-- on: ${on}\n-- grace: 0s\n`;
-
-type Engine = Awaited<ReturnType<Awaited<ReturnType<typeof keelOn>>['engine']>>;
 
 /** Everything was looked at once, and rests on what is told. */
 async function proved(db: FreshDatabase, engine: Engine): Promise<void> {

@@ -1,5 +1,5 @@
-/** Of a CopyData message the content, from `at` up to `end`; of any other one all of it. */
-export interface Frame {
+/** Is given of a CopyData message the content, from `at` up to `end`; of any other one all of it. */
+interface Receiver {
   copyData(bytes: Buffer, at: number, end: number): void;
   other(message: Buffer): void;
 }
@@ -10,13 +10,13 @@ export interface Frame {
  * but what it says.
  */
 export class Frames {
-  readonly #to: Frame;
+  readonly #to: Receiver;
   /** The beginning of a message, piece by piece: a long one is put together once. */
   #pieces: Buffer[] = [];
   /** Bytes, at least, until there is more to say of it. */
   #missing = 0;
 
-  constructor(to: Frame) {
+  constructor(to: Receiver) {
     this.#to = to;
   }
 
